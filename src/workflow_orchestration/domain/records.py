@@ -124,7 +124,7 @@ class MessageItem(Record):
 
 
 class ParsedMessage(Record):
-    """A whole message: who sent it to whom, and its items (at least one)."""
+    """A whole message: who sent it to whom, and its items (possibly none for an empty statement)."""
 
     message_type: str
     sender: str

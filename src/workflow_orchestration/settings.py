@@ -1,0 +1,151 @@
+"""Every setting, from the environment (`.env` in development). Nothing else reads the environment.
+
+Each field is one variable of the same name in capitals. Its description, and its placeholder in `example`, make
+`.env.example` and docs/reference/environment.md (`make fix`; a test compares them).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import load_dotenv
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing_extensions import Annotated
+
+from workflow_orchestration.domain.errors import SettingsError
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class OidcIssuer(BaseModel):
+    """One trusted issuer. Roles and desks come from claims; `role_map` renames what the issuer calls them."""
+
+    model_config = ConfigDict(extra="forbid")
+    issuer: str
+    jwks_url: str
+    audience: str = "workflow-orchestration"
+    roles_claim: str = "roles"
+    desks_claim: str = "desks"
+    role_map: dict[str, str] = {}
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    return value
+
+
+def _receiver_url(value: str) -> str:
+    if not value.startswith(("file:", "http://", "https://")):
+        raise ValueError("must be file:<directory>, http://... or https://...")
+    return value
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+ReceiverUrl = Annotated[str, AfterValidator(_receiver_url)]
+
+
+def _f(default: Any, description: str, *, example: str | None = None, **kw: Any) -> Any:
+    return Field(default, description=description, json_schema_extra={"example": example} if example else None, **kw)
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    # -- database
+    database_url: DatabaseUrl = _f(
+        ..., "PostgreSQL that api and worker use, as a role that cannot change the log.",
+        example="postgresql://wo_api:change-me@localhost:5432/wo")
+    database_owner_url: DatabaseUrl | None = _f(
+        None, "The same database as its owner: only `wo migrate` and `wo log tamper-test` use it.",
+        example="postgresql://wo_owner:change-me@localhost:5432/wo")
+    database_pool_size: int = _f(10, "Most connections of one process to PostgreSQL.", ge=2, le=200)
+
+    # -- api
+    api_host: str = _f("127.0.0.1", "Address the API listens on; anything but loopback switches the local issuer off.")
+    api_port: int = _f(8000, "Port of the API and its pages.", ge=1, le=65535)
+    metrics_port: int = _f(9090, "Port of /metrics, and of the worker's probes.", ge=1, le=65535)
+    api_url: str = _f("http://127.0.0.1:8000", "Where `wo` finds the API.")
+    api_token: SecretStr | None = _f(None, "Token that `wo` sends; without one it makes a local token for USER.",
+                                     example="")
+    rate_limit_per_minute: int = _f(1200, "Requests a minute a principal may make before 429.", ge=1)
+    message_max_bytes: int = _f(1_048_576, "Largest message or body taken, in bytes; larger is 413.", ge=1024)
+    stream_heartbeat_seconds: float = _f(10.0, "Seconds between heartbeats on an idle event stream.", gt=0)
+
+    # -- identity
+    local_issuer_key: SecretStr | None = _f(
+        None, "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
+        example="", min_length=32)
+    oidc_issuers: list[OidcIssuer] = _f(
+        [], 'Trusted OIDC issuers as JSON: [{"issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
+        '"desks_claim":..., "role_map":{...}}].')
+
+    # -- worker
+    worker_concurrency: int = _f(8, "Work items one worker runs at once.", ge=1, le=256)
+    lease_seconds: float = _f(10.0, "Seconds a claimed item stays with a worker that stops beating.", ge=1)
+    heartbeat_seconds: float = _f(3.0, "Seconds between heartbeats; at most a third of the lease.", gt=0)
+    max_attempts: int = _f(5, "Charged claims of one item before it is dead and a supervisor is told.", ge=1)
+    drain_seconds: float = _f(20.0, "Seconds a stopping worker gives its items to reach the next step.", gt=0)
+    node_timeout_seconds: float = _f(60.0, "Seconds one node of a graph may take.", gt=0)
+
+    # -- approvals
+    approval_minutes: int = _f(60, "Minutes until an undecided approval goes to the next tier.", ge=1)
+    approval_warning_minutes: int = _f(15, "Minutes before that at which `approval.expiring` is sent.", ge=1)
+
+    # -- effects
+    effects_url: ReceiverUrl = _f("file:.state/outbox", "Receiver of effects: file:<directory> or an HTTP(S) endpoint.")
+    effect_retry_hours: float = _f(24.0, "Hours of retries before an undelivered effect is refused.", gt=0)
+    webhook_urls: list[ReceiverUrl] = _f([], "Where signed events go (approval opened or expiring, effect refused): "
+                                             "JSON list of URLs.")
+    webhook_secret: SecretStr | None = _f(None, "Key of the webhooks' X-Signature (HMAC-SHA256).", example="",
+                                          min_length=16)
+
+    # -- log
+    log_anchor_file: Path | None = _f(Path(".state/anchor.jsonl"), "File outside the database that chain heads are "
+                                      "appended to; keep it where the database's owner cannot write.")
+    log_anchor_seconds: float = _f(30.0, "Seconds between anchors.", gt=0)
+    log_level: Literal["debug", "info", "warning", "error"] = _f("info", "Least severe line of the process log.")
+    log_format: Literal["console", "json"] = _f("console", "Form of the process log.")
+
+    @property
+    def local_issuer_allowed(self) -> bool:
+        return self.local_issuer_key is not None and self.api_host in LOOPBACK
+
+    def owner_url(self) -> str:
+        if self.database_owner_url is None:
+            raise SettingsError("DATABASE_OWNER_URL is not set: this command works as the database's owner")
+        return self.database_owner_url.get_secret_value()
+
+
+def _explain(error: ValidationError) -> SettingsError:
+    lines = []
+    for e in error.errors():
+        name = str(e["loc"][0]).upper() if e["loc"] else "the combination"
+        cause = "is not set" if e["type"] == "missing" else e["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {cause}")
+    return SettingsError("; ".join(lines), fix="Correct it in the environment or in .env; "
+                         "docs/reference/environment.md explains each variable.")
+
+
+def load(env_file: Path | None = None) -> Settings:
+    """Settings from the environment, then from .env (of the working directory unless named)."""
+    load_dotenv(env_file or Path(".env"))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise _explain(error) from None
+    except (json.JSONDecodeError, ValueError) as error:  # pydantic-settings wraps bad JSON in its own ValueError
+        raise SettingsError(str(error)) from None
+    if settings.heartbeat_seconds * 3 > settings.lease_seconds + 1:
+        raise SettingsError(f"HEARTBEAT_SECONDS: {settings.heartbeat_seconds} is more than a third of LEASE_SECONDS "
+                            f"({settings.lease_seconds}); one lost beat would lose the item")
+    return settings
+
+
+@lru_cache
+def get() -> Settings:
+    return load()

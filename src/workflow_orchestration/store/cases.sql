@@ -1,0 +1,93 @@
+-- name: insert
+insert into cases (id, workflow, key, desk, title, requester, owner, input, account, reference, expires_at)
+values (%(id)s, %(workflow)s, %(key)s, %(desk)s, %(title)s, %(requester)s, %(owner)s, %(input)s, %(account)s,
+        %(reference)s, %(expires_at)s)
+on conflict (workflow, key) do nothing
+returning *
+
+-- name: by_key
+select * from cases where workflow = %(workflow)s and key = %(key)s
+
+-- name: get
+select * from cases where id = %(id)s
+
+-- name: lock
+select * from cases where id = %(id)s for no key update
+
+-- name: update
+update cases set
+    status       = coalesce(%(status)s, status),
+    phase        = coalesce(%(phase)s, phase),
+    title        = coalesce(%(title)s, title),
+    desk         = coalesce(%(desk)s, desk),
+    owner        = coalesce(%(owner)s, owner),
+    assignee     = coalesce(%(assignee)s, assignee),
+    owner_role   = coalesce(%(owner_role)s, owner_role),
+    root_cause   = coalesce(%(root_cause)s, root_cause),
+    fault_side   = coalesce(%(fault_side)s, fault_side),
+    exposure_eur = coalesce(%(exposure_eur)s, exposure_eur),
+    priority     = coalesce(%(priority)s, priority),
+    band         = coalesce(%(band)s, band),
+    cutoff_at    = coalesce(%(cutoff_at)s, cutoff_at),
+    status_as_of = coalesce(%(status_as_of)s, status_as_of),
+    changed_seq  = coalesce(%(changed_seq)s, changed_seq),
+    expires_at   = coalesce(%(expires_at)s, expires_at),
+    findings     = findings || coalesce(%(findings)s, '{}'::jsonb),
+    ended_at     = case when %(status)s = 'open' then null
+                        when %(status)s is not null then now() else ended_at end,
+    updated_at   = now()
+where id = %(id)s
+returning *
+
+-- name: add_reference
+insert into case_references (workflow, account, reference, case_id)
+values (%(workflow)s, %(account)s, %(reference)s, %(case_id)s)
+on conflict do nothing
+
+-- name: find_by_reference
+-- the newest case first: a reference without an account may be known on several accounts
+select case_id from case_references
+where workflow = %(workflow)s and reference = any(%(references)s)
+  and (%(account)s::text is null or account = %(account)s)
+order by case_id desc limit 1
+
+-- name: references
+select reference from case_references where case_id = %(case_id)s order by reference
+
+-- name: list
+select c.*, (select count(*) from approvals a where a.case_id = c.id and a.state = 'pending') as pending_approvals
+from cases c
+where (%(all_desks)s or c.desk = any(%(desks)s))
+  and (%(status)s::text is null or c.status = %(status)s)
+  and (%(desk)s::text is null or c.desk = %(desk)s)
+  and (%(workflow)s::text is null or c.workflow = %(workflow)s)
+  and (%(phase)s::text is null or c.phase = %(phase)s)
+  and (%(root_cause)s::text is null or c.root_cause = %(root_cause)s)
+  and (%(band)s::text is null or c.band = %(band)s)
+  and (%(assignee)s::text is null or c.assignee = %(assignee)s)
+  and (%(reference)s::text is null or c.id in
+        (select r.case_id from case_references r where r.reference = %(reference)s))
+  and (%(ids)s::uuid[] is null or c.id = any(%(ids)s))
+  and (%(after_priority)s::numeric is null
+       or c.priority < %(after_priority)s or (c.priority = %(after_priority)s and c.id > %(after_id)s))
+order by c.priority desc, c.id
+limit %(limit)s
+
+-- name: insert_thread
+insert into threads (id, case_id, n, app_version)
+select %(id)s, %(case_id)s, coalesce(max(n), 0) + 1, %(app_version)s from threads where case_id = %(case_id)s
+returning *
+
+-- name: current_thread
+select * from threads where case_id = %(case_id)s order by n desc limit 1
+
+-- name: lock_current_thread
+select * from threads where case_id = %(case_id)s order by n desc limit 1 for no key update
+
+-- name: threads
+select * from threads where case_id = %(case_id)s order by n
+
+-- name: items
+select i.*, m.message_type, m.sender_ref, m.received_at, m.sha256
+from message_items i join messages m on m.id = i.message_id
+where i.case_id = %(case_id)s order by i.seq

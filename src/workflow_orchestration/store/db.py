@@ -1,0 +1,95 @@
+"""Connections and SQL. Functions of `store/` take a connection and never commit: who opens a transaction ends it.
+
+SQL lives in `<aggregate>.sql` beside `<aggregate>.py`, as named blocks (`-- name: claim`); `queries(__file__)`
+reads them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, errors
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+from uuid_utils.compat import uuid7
+
+from workflow_orchestration.domain.canonical import canonical
+
+Conn = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Conn]
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+class Raced(Exception):
+    """Another transaction was faster; this one must look again from its start."""
+
+
+#: Failures of a transaction that a new try can cure: nothing of it was kept.
+TRANSIENT = (Raced, errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
+_TRIES = 6
+
+#: A transaction that waits or idles longer than this holds locks others need: end it and let it be tried again.
+SESSION = {"lock_timeout": "2s", "idle_in_transaction_session_timeout": "5s", "timezone": "UTC"}
+
+
+def new_id() -> str:
+    """A time-ordered id: rows of one day lie together in the index."""
+    return str(uuid7())
+
+
+def queries(module_file: str) -> Mapping[str, str]:
+    """Named blocks of the `.sql` file beside a module."""
+    text = Path(module_file).with_suffix(".sql").read_text(encoding="utf-8")
+    parts = re.split(r"^-- name: (\w+).*$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (p.strip() for p in parts[2::2]), strict=True))
+
+
+def make_pool(url: str, *, size: int, name: str) -> Pool:
+    """A closed pool; `async with` opens it. Autocommit: a transaction is always written out as one."""
+    options = " ".join(f"-c {k}={v}" for k, v in SESSION.items())
+    return AsyncConnectionPool(
+        url, min_size=1, max_size=size, open=False, timeout=5, max_idle=300, max_lifetime=1800, name=name,
+        check=AsyncConnectionPool.check_connection, connection_class=AsyncConnection[DictRow],
+        kwargs={"autocommit": True, "row_factory": dict_row, "options": options, "application_name": name})
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Conn]:
+    async with pool.connection() as conn, conn.transaction():
+        yield conn
+
+
+async def one(conn: Conn, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
+    cursor = await conn.execute(sql, params)
+    return await cursor.fetchone()
+
+
+async def rows(conn: Conn, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
+    cursor = await conn.execute(sql, params)
+    return await cursor.fetchall()
+
+
+def jsonb(value: Any) -> Jsonb:
+    """A value as jsonb, in canonical form: what is hashed and what is stored are the same."""
+    return Jsonb(value, dumps=canonical)
+
+
+async def retrying(pool: Pool, work: Callable[[Conn], Awaitable[T]]) -> T:
+    """Run a transaction, and again when it lost a race; the last failure is the caller's to tell."""
+    for tried in range(_TRIES):
+        try:
+            async with transaction(pool) as conn:
+                return await work(conn)
+        except TRANSIENT:
+            if tried == _TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0.005, 0.05) * (tried + 1))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")

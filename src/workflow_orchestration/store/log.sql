@@ -1,0 +1,49 @@
+-- name: lock_stream
+insert into log_streams (stream) values (%(stream)s)
+on conflict (stream) do update set seq = log_streams.seq
+returning seq, head, clock_timestamp() as at
+
+-- name: insert_entry
+insert into log_entries (stream, seq, at, actor, type, data, run_id, task_id, epoch, n, prev, hash)
+values (%(stream)s, %(seq)s, %(at)s, %(actor)s, %(type)s, %(data)s, %(run_id)s, %(task_id)s, %(epoch)s, %(n)s,
+        %(prev)s, %(hash)s)
+
+-- name: advance_stream
+update log_streams set seq = %(seq)s, head = %(head)s where stream = %(stream)s
+
+-- name: read
+-- a replayed node appends again under its new epoch; only a task's latest epoch stands
+select e.*, exists (
+           select from log_entries later
+           where later.run_id = e.run_id and later.task_id = e.task_id and later.epoch > e.epoch
+       ) as superseded
+from log_entries e
+where e.stream = %(stream)s and e.seq > %(after)s
+order by e.seq
+limit %(limit)s
+
+-- name: period
+-- up to the oldest transaction still open: what commits later is in a later export, so there is no hole
+select * from log_entries
+where at >= %(start)s and at < %(end)s
+  and (at, stream, seq) > (%(after_at)s, %(after_stream)s, %(after_seq)s)
+  and xid < pg_snapshot_xmin(pg_current_snapshot())
+order by at, stream, seq
+limit %(limit)s
+
+-- name: streams
+select stream, seq, head from log_streams where seq > 0 and stream > %(after)s order by stream limit %(limit)s
+
+-- name: stream
+select stream, seq, head from log_streams where stream = %(stream)s
+
+-- name: newest
+select stream, seq, head from log_streams where stream = any(%(streams)s)
+
+-- name: heads_since
+-- heads of the streams that moved: what an anchor writes down
+select s.stream, s.seq, s.head
+from log_streams s
+where s.seq > 0 and exists (
+    select from log_entries e where e.stream = s.stream and e.seq = s.seq and e.at >= %(since)s
+)
