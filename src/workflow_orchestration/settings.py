@@ -7,9 +7,11 @@ Each field is one variable of the same name in capitals. Its description, and it
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from dotenv import load_dotenv
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -18,6 +20,7 @@ from typing_extensions import Annotated
 
 from workflow_orchestration.domain.errors import SettingsError
 
+S = TypeVar("S", bound=BaseSettings)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -53,9 +56,17 @@ def _f(default: Any, description: str, *, example: str | None = None, **kw: Any)
     return Field(default, description=description, json_schema_extra={"example": example} if example else None, **kw)
 
 
-class Settings(BaseSettings):
+class ClientSettings(BaseSettings):
+    """What `wo` needs to speak to an API elsewhere: no database, no key."""
+
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
+    # -- client
+    api_url: str = _f("http://127.0.0.1:8000", "Where `wo` finds the API.")
+    api_token: SecretStr | None = _f(None, "Token that `wo` sends, unless --token or --as says who acts.", example="")
+
+
+class Settings(ClientSettings):
     # -- database
     database_url: DatabaseUrl = _f(
         ..., "PostgreSQL that api and worker use, as a role that cannot change the log.",
@@ -69,9 +80,6 @@ class Settings(BaseSettings):
     api_host: str = _f("127.0.0.1", "Address the API listens on; anything but loopback switches the local issuer off.")
     api_port: int = _f(8000, "Port of the API and its pages.", ge=1, le=65535)
     metrics_port: int = _f(9090, "Port of /metrics, and of the worker's probes.", ge=1, le=65535)
-    api_url: str = _f("http://127.0.0.1:8000", "Where `wo` finds the API.")
-    api_token: SecretStr | None = _f(None, "Token that `wo` sends; without one it makes a local token for USER.",
-                                     example="")
     rate_limit_per_minute: int = _f(1200, "Requests a minute a principal may make before 429.", ge=1)
     message_max_bytes: int = _f(1_048_576, "Largest message or body taken, in bytes; larger is 413.", ge=1024)
     stream_heartbeat_seconds: float = _f(10.0, "Seconds between heartbeats on an idle event stream.", gt=0)
@@ -90,7 +98,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = _f(3.0, "Seconds between heartbeats; at most a third of the lease.", gt=0)
     max_attempts: int = _f(5, "Charged claims of one item before it is dead and a supervisor is told.", ge=1)
     drain_seconds: float = _f(20.0, "Seconds a stopping worker gives its items to reach the next step.", gt=0)
-    node_timeout_seconds: float = _f(60.0, "Seconds one node of a graph may take.", gt=0)
+    run_timeout_seconds: float = _f(120.0, "Seconds a graph may run from one pause to the next.", gt=0)
 
     # -- approvals
     approval_minutes: int = _f(60, "Minutes until an undecided approval goes to the next tier.", ge=1)
@@ -131,19 +139,48 @@ def _explain(error: ValidationError) -> SettingsError:
                          "docs/reference/environment.md explains each variable.")
 
 
-def load(env_file: Path | None = None) -> Settings:
-    """Settings from the environment, then from .env (of the working directory unless named)."""
-    load_dotenv(env_file or Path(".env"))
+def _read(make: Callable[[], S]) -> S:
     try:
-        settings = Settings()
+        return make()
     except ValidationError as error:
         raise _explain(error) from None
     except (json.JSONDecodeError, ValueError) as error:  # pydantic-settings wraps bad JSON in its own ValueError
         raise SettingsError(str(error)) from None
+
+
+def _consistent(settings: Settings) -> Settings:
     if settings.heartbeat_seconds * 3 > settings.lease_seconds + 1:
         raise SettingsError(f"HEARTBEAT_SECONDS: {settings.heartbeat_seconds} is more than a third of LEASE_SECONDS "
                             f"({settings.lease_seconds}); one lost beat would lose the item")
     return settings
+
+
+def load(env_file: Path | None = None) -> Settings:
+    """Settings from the environment, then from .env (of the working directory unless named)."""
+    load_dotenv(env_file or Path(".env"))
+    return _consistent(_read(Settings))
+
+
+def load_client() -> ClientSettings:
+    """What a client needs, from the environment, then from .env."""
+    load_dotenv(Path(".env"))
+    return _read(ClientSettings)
+
+
+class _FileSettings(Settings):
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], /, **sources: Any) -> tuple[Any, ...]:
+        return (sources["dotenv_settings"],)
+
+
+def load_file(file: Path) -> Settings:
+    """Settings of a file alone, whatever the environment says: is the file complete?"""
+    return _consistent(_read(lambda: _FileSettings(_env_file=file)))
+
+
+def given() -> dict[str, str]:
+    """Our variables as the environment has them, unparsed; .env is not read."""
+    return {name: value for field in Settings.model_fields if (value := os.environ.get(name := field.upper()))}
 
 
 @lru_cache

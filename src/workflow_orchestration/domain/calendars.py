@@ -27,7 +27,7 @@ _CURRENCY_HOLIDAYS: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-class NoCalendar(LookupError):
+class NoCalendarError(LookupError):
     """The market's calendar or currency is not known: the rule that asked cannot run."""
 
 
@@ -68,10 +68,10 @@ def next_cutoff(market: book.Market, now: datetime) -> datetime | None:
     return None
 
 
-def last_cutoff(market: book.Market, day: date, now: datetime) -> datetime | None:
-    """The day's last chance in UTC, with the announced delay when the day is today; None on a holiday."""
+def last_cutoff_today(market: book.Market, now: datetime) -> datetime | None:
+    """Today's last chance in UTC, announced delay included; None when today is no business day there."""
     today = now.astimezone(ZoneInfo(market.time_zone)).date()
-    moments = cutoffs(market, day, delay_minutes=market.delay_minutes if day == today else 0)
+    moments = cutoffs(market, today, delay_minutes=market.delay_minutes)
     return moments[-1] if moments else None
 
 
@@ -84,7 +84,7 @@ def _sessions(calendar: str, year: int) -> frozenset[date]:
     try:
         found = exchange_calendars.get_calendar(calendar, start=f"{year}-01-01", end=f"{year}-12-31")
     except (CalendarError, ValueError) as error:
-        raise NoCalendar(f"calendar {calendar} for {year}: {error}") from error
+        raise NoCalendarError(f"calendar {calendar} for {year}: {error}") from error
     return frozenset(session.date() for session in found.sessions)
 
 
@@ -98,7 +98,7 @@ def _currency_holidays(ccy: str, year: int) -> frozenset[date]:
 
     if ccy not in _CURRENCY_HOLIDAYS:
         known = ", ".join(sorted(_CURRENCY_HOLIDAYS))
-        raise NoCalendar(f"no holiday calendar for currency {ccy}; known: {known}")
+        raise NoCalendarError(f"no holiday calendar for currency {ccy}; known: {known}")
     kind, code, subdivision = _CURRENCY_HOLIDAYS[ccy]
     if kind == "financial":
         return frozenset(holidays.financial_holidays(code, years=year))

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from workflow_orchestration.domain import codes, quality
 from workflow_orchestration.domain.errors import Conflict
-from workflow_orchestration.domain.records import MessageItem, Record
+from workflow_orchestration.domain.records import MessageItem
 
 
 class CaseStatus(StrEnum):
@@ -76,8 +76,9 @@ def check_edge(before: Phase, after: Phase) -> None:
     raise Conflict(f"A case cannot go from {before} to {after}; after {before} may come: {allowed}.")
 
 
-#: Messages we derive from an instruction: R replaces it, X cancels it, M modifies it.
-_DERIVED = re.compile(r"-([RXM])([0-9]{1,3})$")
+#: Messages we derive from an instruction: R replaces it, X cancels it, M modifies it, C chases it.
+_DERIVED = re.compile(r"(-[RXMC][0-9]{1,3})+$")
+_REPLACEMENT = re.compile(r"-R([0-9]{1,3})$")
 #: SWIFT's 16x; what we append must still fit.
 _REFERENCE_LENGTH = 16
 
@@ -87,14 +88,20 @@ def base_reference(reference: str) -> str:
     return _DERIVED.sub("", reference)
 
 
-def derived_reference(reference: str, letter: str) -> str | None:
-    """The next reference of that kind ("WO-1" gives "WO-1-R1", "WO-1-R1" gives "WO-1-R2"); None when too long."""
-    found = _DERIVED.search(reference)
-    number = int(found[2]) + 1 if found and found[1] == letter else 1
-    derived = f"{base_reference(reference)}-{letter}{number}"
-    if found and found[1] == "R" and letter != "R":
-        derived = f"{reference}-{letter}1"
-    return derived if len(derived) <= _REFERENCE_LENGTH else None
+def replacement_reference(reference: str) -> str | None:
+    """ "WO-1" is replaced by "WO-1-R1", that by "WO-1-R2"; None when it would be too long for SWIFT."""
+    found = _REPLACEMENT.search(reference)
+    return _fitting(f"{base_reference(reference)}-R{int(found[1]) + 1 if found else 1}")
+
+
+def derived_reference(reference: str, letter: str, items: tuple[MessageItem, ...]) -> str | None:
+    """A reference for a message about `reference`, numbered by the status changes so far: no clock, and a second
+    try after a new status has a number of its own. None when it would be too long for SWIFT."""
+    return _fitting(f"{reference}-{letter}{max(1, status_changes(items))}")
+
+
+def _fitting(reference: str) -> str | None:
+    return reference if len(reference) <= _REFERENCE_LENGTH else None
 
 
 def case_key(item: MessageItem, account: str | None) -> str:
@@ -104,21 +111,13 @@ def case_key(item: MessageItem, account: str | None) -> str:
     return f"{account or 'unassigned'}/{reference}"
 
 
-class SameStatus(Record):
+def _said(item: MessageItem) -> tuple[object, ...]:
     """What must be equal for a newer item to say nothing new: everything but references, lines and times."""
-
-    kind: str
-    statuses: tuple[str, ...]
-    economics: tuple[str, ...]
-
-
-def _said(item: MessageItem) -> SameStatus:
-    statuses = sorted(status.model_dump_json() for status in item.statuses)
-    economics = (
-        item.isin, item.quantity, item.amount, item.price, item.trade_date, item.settlement_date, item.movement,
-        item.payment, item.partial, item.hold, item.penalty and item.penalty.type,
+    statuses = sorted(item.statuses, key=lambda status: status.model_dump_json())
+    return (
+        item.kind, statuses, item.isin, item.quantity, item.amount, item.price, item.trade_date,
+        item.settlement_date, item.movement, item.payment, item.partial, item.hold,
     )  # fmt: skip
-    return SameStatus(kind=item.kind, statuses=tuple(statuses), economics=tuple(map(repr, economics)))
 
 
 def same_status(a: MessageItem, b: MessageItem) -> bool:
@@ -154,3 +153,19 @@ def no_case_reason(item: MessageItem) -> str:
     """Why an item that `opens_case` turned down has no case: stored beside it."""
     stated = ", ".join(codes.labels(item))
     return f"{_NO_CASE[item.kind]} ({stated})" if stated else _NO_CASE[item.kind]
+
+
+def status_changes(items: tuple[MessageItem, ...]) -> int:
+    """How often the external status has been news, the first time included."""
+    stated = [item for item in items if item.kind in ("status", "confirmation")]
+    return sum(n == 0 or not same_status(stated[n - 1], item) for n, item in enumerate(stated))
+
+
+def first_said(items: tuple[MessageItem, ...], newest: MessageItem) -> MessageItem:
+    """The item that first stated what `newest` repeats: evidence does not move when a status is only renewed."""
+    first = newest
+    for item in reversed([i for i in items if i.kind == newest.kind]):
+        if not same_status(item, newest):
+            break
+        first = item
+    return first

@@ -167,10 +167,24 @@ def confirms(item: MessageItem, expects: Iterable[str]) -> bool:
 
 
 def ended(item: MessageItem) -> str | None:
-    """"settled" or "cancelled" when the item says that the instruction is over, else None."""
+    """ "settled" or "cancelled" when the item says that the instruction is over, else None."""
     if item.kind == "confirmation" or "SETT/SETT" in labels(item):
         return "settled"
     if confirms(item, _CANCELLED):
         return "cancelled"
     reasons = (reason.code for status in item.statuses for reason in status.reasons)
     return next((_DENIED_BECAUSE_ENDED[code] for code in reasons if code in _DENIED_BECAUSE_ENDED), None)
+
+
+def closes(item: MessageItem, codes: Iterable[str]) -> bool:
+    """Does this item end a case that had these codes? A match ends what was unmatched, only settlement the rest."""
+    if ended(item) == "settled":
+        return True
+    late = any(label.startswith(("PEND/", "PENF/")) for label in codes)
+    return "MTCH/MACH" in labels(item) and not late and not classify(item.statuses).exception
+
+
+def matched(items: Iterable[MessageItem], *, by_book: bool) -> bool:
+    """Has the depository matched our instruction? The newest MACH or NMAT says; without one, the book."""
+    stated = [item for item in items if confirms(item, {"MTCH/MACH", "MTCH/NMAT"})]
+    return confirms(stated[-1], {"MTCH/MACH"}) if stated else by_book

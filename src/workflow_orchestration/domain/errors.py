@@ -85,6 +85,20 @@ class UnsupportedMessage(PlatformError):
     fix = "Send a SWIFT MT540-548, MT537 or MT578 as text/plain."
 
 
+class UnsupportedContent(PlatformError):
+    """This endpoint does not take that content type."""
+
+    status = 415
+    fix = "Send the content type named here."
+
+
+class MethodNotAllowed(PlatformError):
+    """This endpoint does not take that method."""
+
+    status = 405
+    fix = "Use one of the methods in `Allow`."
+
+
 class TooLarge(PlatformError):
     """The request body is larger than the limit."""
 

@@ -12,6 +12,9 @@ from stdnum import isin as isin_check
 from workflow_orchestration.domain import currencies
 from workflow_orchestration.domain.records import MessageItem, Money, Party, Quantity
 
+#: A status or confirmation may state a debit as a negative amount.
+_INSTRUCTED = frozenset({"instruction", "allegement"})
+
 
 def isin_fault(isin: str | None) -> str | None:
     """Why this is no ISIN; None when it is one or absent."""
@@ -61,6 +64,6 @@ def data_faults(item: MessageItem) -> tuple[str, ...]:
         isin_fault(item.isin),
         money_fault(item.amount),
         date_fault(item.trade_date, item.settlement_date),
-        *sign_faults(item.quantity, item.amount),
+        *(sign_faults(item.quantity, item.amount) if item.kind in _INSTRUCTED else ()),
     )
     return tuple(fault for fault in found if fault is not None)

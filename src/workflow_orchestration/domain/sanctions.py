@@ -14,7 +14,10 @@ from workflow_orchestration.domain.records import Party, Record
 #: Token-set similarity (0-100) from which a name is a possible match: a person in compliance decides.
 THRESHOLD = 90
 #: Legal forms say nothing about who somebody is.
-_LEGAL_FORMS = frozenset("AB AG AS BV CO CORP GMBH INC KG LIMITED LLC LTD NV OY PLC SA SARL SAS SE SPA SRL".split())
+_LEGAL_FORMS = frozenset(
+    {"AB", "AG", "AS", "BV", "CO", "CORP", "GMBH", "INC", "KG", "LIMITED", "LLC", "LTD", "NV", "OY", "PLC", "SA"}
+    | {"SARL", "SAS", "SE", "SPA", "SRL"}
+)
 
 
 class Hit(Record):

@@ -55,14 +55,6 @@ def _by_reach(own: Tier, facts: Facts, assessment: Assessment, *, cancels: bool)
         found.append((Tier.T3, "exposure unknown: counted as EUR 10m or more"))
     elif Decimal(assessment.exposure_eur) >= LARGE_EUR:
         found.append((Tier.T3, f"exposure EUR {assessment.exposure_eur} is EUR 10m or more"))
-    if cancels and matched(facts):
+    if cancels and codes.matched(facts.items, by_book=facts.instruction is not None and facts.instruction.matched):
         found.append((Tier.T3, "the instruction is matched"))
     return found
-
-
-def matched(facts: Facts) -> bool:
-    """Has the depository matched our instruction, by the book or by a status that a later NMAT did not undo?"""
-    stated = [item for item in facts.items if not set(codes.labels(item)).isdisjoint({"MTCH/MACH", "MTCH/NMAT"})]
-    if stated:
-        return "MTCH/MACH" in codes.labels(stated[-1])
-    return facts.instruction is not None and facts.instruction.matched

@@ -136,3 +136,9 @@ async def page(conn: Conn, principal: Principal, *, state: str | None = None, ca
     """Approvals a principal's desks may see, soonest deadline first."""
     return await rows(conn, SQL["list"], {"all_desks": ALL_DESKS in principal.desks, "desks": list(principal.desks),
                                           "state": state, "case_id": case_id, "limit": limit})
+
+
+async def hash_approved(conn: Conn, approval_id: str) -> str | None:
+    """The hash people approved under this approval; None when they have not."""
+    row = await one(conn, SQL["hash_approved"], {"id": approval_id})
+    return row["payload_hash"] if row else None

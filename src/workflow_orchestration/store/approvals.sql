@@ -66,10 +66,23 @@ select actor, roles from decisions where approval_id = %(approval_id)s and decis
 select actor, roles, decision, body, at from decisions where approval_id = %(approval_id)s order by at
 
 -- name: list
-select a.*, c.desk, c.workflow, c.key, c.priority, c.band, p.action, p.content ->> 'summary' as summary
+select a.*, c.desk, c.workflow, c.key, c.priority, c.band, p.action, p.content ->> 'summary' as summary,
+       array(select d.actor from decisions d where d.approval_id = a.id order by d.at) as deciders
 from approvals a join cases c on c.id = a.case_id join proposals p on p.id = a.proposal_id
 where (%(all_desks)s or c.desk = any(%(desks)s))
   and (%(state)s::text is null or a.state = %(state)s)
   and (%(case_id)s::uuid is null or a.case_id = %(case_id)s)
 order by a.expires_at, a.id
 limit %(limit)s
+
+-- name: hash_approved
+select payload_hash from approvals where id::text = %(id)s and state = 'approved'
+
+-- name: proposal_of_thread
+-- the newest: an edit makes a new one
+select * from proposals where thread_id = %(thread_id)s order by created_at desc, id desc limit 1
+
+-- name: decisions_of_case
+select d.approval_id, d.actor, d.roles, d.decision, d.body, d.at
+from decisions d join approvals a on a.id = d.approval_id
+where a.case_id = %(case_id)s order by d.at

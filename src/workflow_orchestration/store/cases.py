@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.domain.errors import InvalidRequest, NotFound
@@ -178,7 +179,7 @@ def _encode_cursor(priority: Decimal, last_id: str) -> str:
 def _decode_cursor(cursor: str) -> tuple[Decimal, str]:
     try:
         priority, last_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return Decimal(priority), str(last_id)
+        return Decimal(priority), str(UUID(str(last_id)))
     except (ValueError, ArithmeticError, TypeError):
         raise InvalidRequest("cursor: this is not a cursor that a page returned",
                              fix="Use `next_cursor` of the page before, or none.") from None

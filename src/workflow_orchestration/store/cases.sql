@@ -9,7 +9,7 @@ returning *
 select * from cases where workflow = %(workflow)s and key = %(key)s
 
 -- name: get
-select * from cases where id = %(id)s
+select *, now() as now from cases where id = %(id)s
 
 -- name: lock
 select * from cases where id = %(id)s for no key update
@@ -55,7 +55,8 @@ order by case_id desc limit 1
 select reference from case_references where case_id = %(case_id)s order by reference
 
 -- name: list
-select c.*, (select count(*) from approvals a where a.case_id = c.id and a.state = 'pending') as pending_approvals
+select c.*, (select count(*) from approvals a where a.case_id = c.id and a.state = 'pending') as pending_approvals,
+       (select min(a.expires_at) from approvals a where a.case_id = c.id and a.state = 'pending') as approval_expires_at
 from cases c
 where (%(all_desks)s or c.desk = any(%(desks)s))
   and (%(status)s::text is null or c.status = %(status)s)

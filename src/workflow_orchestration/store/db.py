@@ -28,12 +28,12 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-class Raced(Exception):
+class RacedError(Exception):
     """Another transaction was faster; this one must look again from its start."""
 
 
 #: Failures of a transaction that a new try can cure: nothing of it was kept.
-TRANSIENT = (Raced, errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
+TRANSIENT = (RacedError, errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
 _TRIES = 6
 
 #: A transaction that waits or idles longer than this holds locks others need: end it and let it be tried again.

@@ -54,3 +54,6 @@ where (%(all_desks)s or c.desk = any(%(desks)s))
   and (%(case_id)s::uuid is null or e.case_id = %(case_id)s)
 order by e.created_at desc, e.id
 limit %(limit)s
+
+-- name: delivery_in_progress
+select 1 from work_items where effect_id = %(id)s and kind = 'deliver' and status = 'running'

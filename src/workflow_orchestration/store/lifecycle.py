@@ -9,7 +9,7 @@ from typing import Any
 from workflow_orchestration.domain.errors import Conflict, NotFound, NotOwner
 from workflow_orchestration.domain.roles import Principal
 from workflow_orchestration.store import approvals, cases, effects, log, tasks, threads, work
-from workflow_orchestration.store.db import Conn, Raced, Row, one
+from workflow_orchestration.store.db import Conn, RacedError, Row, one
 
 #: Phase a case ends in, by how it ended.
 _LAST_PHASE = {"resolved": "CLOSED", "rejected": "CLOSED", "failed": "ESCALATED", "cancelled": "CANCELLED",
@@ -82,7 +82,7 @@ async def _check_not_raced(conn: Conn, case_id: str, thread_id: str, item: Row |
                     "and status in ('pending', 'running')", {"t": thread_id})
     current = await cases.current_thread(conn, case_id)
     if (now and now["id"]) != (item and item["id"]) or str(current["id"]) != thread_id:
-        raise Raced("the thread moved on meanwhile")
+        raise RacedError("the thread moved on meanwhile")
 
 
 async def end(conn: Conn, case_id: str, thread_id: str, status: str, actor: dict[str, Any],
@@ -94,6 +94,18 @@ async def end(conn: Conn, case_id: str, thread_id: str, status: str, actor: dict
     await approvals.cancel_of_thread(conn, thread_id)
     await effects.cancel_of_thread(conn, thread_id)
     await tasks.cancel_of_thread(conn, thread_id)
-    await work.cancel_pending(conn, case_id, ("run", "deadline"), thread_id=thread_id)
+    await work.cancel_pending(conn, case_id, ("run", "deadline"))
     await threads.end(conn, thread_id, status)
     await cases.change(conn, case_id, actor, "case.ended", data, status=status, phase=_LAST_PHASE[status])
+
+
+async def tell_supervisor(conn: Conn, case_id: str, *, source: str, text: str) -> None:
+    """A task for the supervisor that outlives its thread."""
+    await tasks.put(conn, case_id=case_id, source=source, step="supervisor", kind="failed", role="ops_supervisor",
+                    text=text)
+
+
+async def is_expired(conn: Conn, case_id: str) -> bool:
+    """Whether an open case is past the deadline its opener gave it (a restart may have moved it)."""
+    case = await cases.get(conn, case_id)
+    return case["status"] == "open" and case["expires_at"] is not None and case["expires_at"] <= case["now"]

@@ -7,7 +7,7 @@ lock of the order item -> thread -> approval -> effect -> task -> case.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -62,17 +62,35 @@ async def read(conn: Conn, stream: str, *, after: int = 0, limit: int = 500) -> 
     return await rows(conn, SQL["read"], {"stream": stream, "after": after, "limit": limit})
 
 
-async def period(conn: Conn, start: datetime, end: datetime, *, page: int = 1000) -> AsyncIterator[Row]:
-    """Every entry of [start, end) over all streams, complete up to the oldest transaction still open."""
-    after: tuple[datetime, str, int] = (start, "", 0)
-    while True:
-        found = await rows(conn, SQL["period"], {"start": start, "end": end, "after_at": after[0],
-                                                 "after_stream": after[1], "after_seq": after[2], "limit": page})
-        for row in found:
-            yield row
-        if len(found) < page:
-            return
-        after = (found[-1]["at"], found[-1]["stream"], found[-1]["seq"])
+Position = tuple[datetime, str, int]
+
+
+async def period_page(conn: Conn, start: datetime, end: datetime, *, after: Position | None = None,
+                      limit: int = 1000) -> tuple[list[Row], Position | None]:
+    """Entries of [start, end) over all streams after a position, and the next position; None at the end.
+
+    A page at a time, so that a slow reader of an export holds no connection.
+    """
+    at, stream, seq = after or (start, "", 0)
+    found = await rows(conn, SQL["period"], {"start": start, "end": end, "after_at": at, "after_stream": stream,
+                                             "after_seq": seq, "limit": limit})
+    last = (found[-1]["at"], found[-1]["stream"], found[-1]["seq"]) if len(found) == limit else None
+    return found, last
+
+
+async def horizon(conn: Conn, end: datetime) -> str | None:
+    """Mark of the transactions that may still write entries before `end`; None while `end` has not come.
+
+    An entry's transaction has its id before the entry has its time, so whoever writes before `end` has begun.
+    """
+    row = await one(conn, SQL["horizon"], {"end": end})
+    return row["mark"] if row else None
+
+
+async def passed(conn: Conn, mark: str) -> bool:
+    """Have all transactions before the mark ended? Then a period read now has no hole."""
+    row = await one(conn, SQL["passed"], {"mark": mark})
+    return bool(row and row["passed"])
 
 
 async def newest(conn: Conn, streams: Sequence[str]) -> dict[str, int]:

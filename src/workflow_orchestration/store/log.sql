@@ -43,7 +43,5 @@ select stream, seq, head from log_streams where stream = any(%(streams)s)
 -- name: heads_since
 -- heads of the streams that moved: what an anchor writes down
 select s.stream, s.seq, s.head
-from log_streams s
-where s.seq > 0 and exists (
-    select from log_entries e where e.stream = s.stream and e.seq = s.seq and e.at >= %(since)s
-)
+from log_entries e join log_streams s on s.stream = e.stream and s.seq = e.seq
+where e.at >= %(since)s

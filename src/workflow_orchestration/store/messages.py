@@ -62,6 +62,12 @@ async def get(conn: Conn, message_id: str, principal: Principal) -> dict[str, An
     return {"message": row, "items": [_item(i) for i in visible]}
 
 
+async def replays(conn: Conn, message_ids: list[str]) -> tuple[str, ...]:
+    """Messages that repeat the sender and reference of these with other bytes, in words."""
+    return tuple(f"MT{r['message_type']} {r['sender_ref']} of {r['sender']}, received {r['received_at']:%Y-%m-%dT%H:%M:%SZ}"
+                 for r in await rows(conn, SQL["replays"], {"ids": message_ids}))
+
+
 async def _stored_items(conn: Conn, message_id: str) -> tuple[dict[str, Any], ...]:
     return tuple(_item(i) for i in await rows(conn, SQL["items"], {"message_id": message_id}))
 
@@ -96,6 +102,9 @@ async def _open(conn: Conn, item: MessageItem, account: str | None, why: str,
     case, fresh = await cases.open_case(conn, cases.NewCase(
         workflow=SETTLEMENT, key=case_key(item, account), desk=found[0].desk if found else UNASSIGNED,
         requester=principal.id, title=why, account=account, reference=item.reference), principal.actor())
+    if fresh:
+        known = [r for r in (item.our_ref, item.csd_ref, item.common_ref) if r]
+        await conn.execute(SQL["adopt"], {"case_id": case["id"], "references": known, "account": account})
     return str(case["id"]), fresh
 
 

@@ -99,8 +99,8 @@ async def request_cancel(conn: Conn, item_id: str, by: str) -> None:
     await conn.execute(SQL["request_cancel"], {"id": item_id, "by": by})
 
 
-async def cancel_pending(conn: Conn, case_id: str, kinds: Sequence[Kind], *, thread_id: str | None = None) -> None:
-    await conn.execute(SQL["cancel_pending"], {"case_id": case_id, "kinds": list(kinds), "thread_id": thread_id})
+async def cancel_pending(conn: Conn, case_id: str, kinds: Sequence[Kind]) -> None:
+    await conn.execute(SQL["cancel_pending"], {"case_id": case_id, "kinds": list(kinds)})
 
 
 async def due_now(conn: Conn, effects: Sequence[str]) -> None:

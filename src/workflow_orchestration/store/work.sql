@@ -79,7 +79,6 @@ update work_items set cancel = coalesce(cancel, %(by)s) where id = %(id)s
 -- name: cancel_pending
 update work_items set status = 'cancelled', finished_at = now()
 where case_id = %(case_id)s and status = 'pending' and kind = any(%(kinds)s)
-  and (%(thread_id)s::uuid is null or thread_id = %(thread_id)s or kind <> 'deadline')
 
 -- name: due_now
 update work_items set not_before = now()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from workflow_orchestration.domain.book import Instruction
 from workflow_orchestration.domain.facts import DiffRow, Facts, FaultSide, Tier
 from workflow_orchestration.domain.records import Record
 
@@ -47,7 +48,7 @@ class Step(Record):
 
     #: Unique within the action: part of the effect's key.
     name: str
-    #: message: an effect for a receiver; task: work for a role; timer: wait until; assign: the case's owner role changes.
+    #: message: an effect for a receiver; task: work for a role; timer: a wait; assign: the case's owner role changes.
     kind: Literal["message", "task", "timer", "assign"]
     #: message: MT type ("543", "530", "599") or "EMAIL"; task: its kind.
     type: str = ""
@@ -55,7 +56,7 @@ class Step(Record):
     payload: str = ""
     #: message: BIC or address on file; task, assign: role.
     to: str = ""
-    #: message: status codes ("IPRC/CAND", "MTCH/MACH", "confirmation") that confirm it; empty = delivery is enough.
+    #: message: status codes ("IPRC/CAND", "MTCH/MACH", "confirmation") that confirm it; none: delivery is enough.
     expects: tuple[str, ...] = ()
     #: Minutes to wait for the confirmation (message) or to wait at all (timer).
     timeout_minutes: int = 60
@@ -72,6 +73,8 @@ class Action:
     gates: ClassVar[dict[Stage, tuple[str, ...]]]
     #: Fields of the parameters a person may edit at the gate.
     editable: ClassVar[tuple[str, ...]] = ()
+    #: Facts (by field name) that the action rests on beside the messages: shown as evidence, with their version.
+    rests_on: ClassVar[tuple[str, ...]] = ("trade", "instruction")
     #: Done once its steps are done, or does the case go on (CHASE waits for the other side)?
     ends_case: ClassVar[bool] = False
 
@@ -94,3 +97,7 @@ class Action:
     def steps(self, facts: Facts, params: Any) -> tuple[Step, ...]:
         """What happens after approval, complete: the messages people approve are these very texts."""
         raise NotImplementedError  # pragma: no cover
+
+    def replacement(self, facts: Facts, params: Any) -> Instruction | None:
+        """The instruction that would stand instead of ours; None for actions that replace none."""
+        return None

@@ -41,9 +41,7 @@ def parse(text: str) -> ParsedMessage:
     parser = PARSERS.get(envelope.type)
     if parser is None:
         types = ", ".join(f"MT{kind}" for kind in supported())
-        raise UnsupportedMessage(
-            f"MT{envelope.type} is not supported", fix=f"Send one of {types} as text/plain."
-        )
+        raise UnsupportedMessage(f"MT{envelope.type} is not supported", fix=f"Send one of {types} as text/plain.")
     message = swift.read_envelope(envelope)
     return ParsedMessage(
         message_type=message.type,

@@ -21,8 +21,9 @@ _MAX_BRACES = 3
 _TERMINAL = "([A-Z0-9]{8})[A-Z0-9]([A-Z0-9]{3})"
 #: Session (digits by the standard; masked samples have letters) and sequence.
 _NUMBERS = "[A-Z0-9]{4}[0-9]{6}"
-#: Application F, service 01 (21 acknowledges), terminal, session and sequence.
-_BLOCK_1 = re.compile(rf"([A-Z])([0-9]{{2}}){_TERMINAL}{_NUMBERS}")
+_BLOCK_1 = re.compile(rf"F01{_TERMINAL}{_NUMBERS}")
+#: Application F and service 01 make a FIN message; 21 acknowledges one, A and L log in.
+_SERVICE = re.compile(r"\s*\{1:(?!F01)([A-Z][0-9]{2})")
 #: As we send it: I, type, receiver, then priority, delivery monitoring and obsolescence.
 _INPUT = re.compile(rf"I([0-9]{{3}}){_TERMINAL}(?:[SUN](?:[123](?:[0-9]{{3}})?)?)?")
 #: As we get it: O, type, input time, the sender's date, terminal, session and sequence, output date and time.
@@ -54,15 +55,10 @@ def split_rje(text: str) -> tuple[str, ...]:
 def open_envelope(text: str) -> Envelope:
     text = _clean(text)
     blocks = _blocks(text)
-    application, service, *home = _header(blocks, "1", _BLOCK_1, "F01, sender and ten digits")
-    if application + service != "F01":
-        raise UnsupportedMessage(
-            f"{application}{service} is a service message (an acknowledgement or a login), not a FIN message",
-            fix="Send the FIN message itself, which starts with {1:F01.",
-        )
+    home = _header(blocks, "1", _BLOCK_1, expected="F01, our own BIC and ten digits")
     outbound = blocks.get("2", (0, ""))[1].startswith("I")
-    header = (_INPUT, "I548, receiver and N") if outbound else (_OUTPUT, "O548, times, sender and N")
-    kind, *other = _header(blocks, "2", *header)
+    pattern, expected = (_INPUT, "I548, receiver and N") if outbound else (_OUTPUT, "O548, times, sender and N")
+    kind, *other = _header(blocks, "2", pattern, expected=expected)
     sender, receiver = (home, other) if outbound else (other, home)
     if "4" not in blocks:
         raise damaged("block 4, the message text, is missing", line=text.count("\n") + 1)
@@ -82,17 +78,27 @@ def _clean(text: str) -> str:
     text = text.replace("\r\n", "\n")
     if not text.strip():
         raise damaged("the message is empty; expected {1:F01", line=1)
-    if text.lstrip().startswith("<"):
-        raise UnsupportedMessage(
-            "this is XML; ISO 20022 messages come in a later version",
-            fix="Send the SWIFT MT (FIN) form of the message as text/plain.",
-        )
+    _refuse_other_syntax(text)
     for found in _SUSPECT.finditer(text):
         kind = unicodedata.category(found[0])
         if kind.startswith("C") or kind in ("Zl", "Zp"):
             line = text.count("\n", 0, found.start()) + 1
             raise damaged(f"character U+{ord(found[0]):04X} is not text; expected printable text", line=line)
     return text
+
+
+def _refuse_other_syntax(text: str) -> None:
+    if text.lstrip().startswith("<"):
+        raise UnsupportedMessage(
+            "this is XML; ISO 20022 messages come in a later version",
+            fix="Send the SWIFT MT (FIN) form of the message as text/plain.",
+        )
+    service = _SERVICE.match(text)
+    if service:
+        raise UnsupportedMessage(
+            f"{service[1]} is a service message (an acknowledgement or a login), not a FIN message",
+            fix="Send the FIN message itself, which starts with {1:F01.",
+        )
 
 
 def _blocks(text: str) -> dict[str, tuple[int, str]]:
@@ -160,7 +166,7 @@ def _end_of_braces(text: str, start: int, line: int) -> int:
 
 
 def _header(
-    blocks: dict[str, tuple[int, str]], name: str, pattern: re.Pattern[str], expected: str
+    blocks: dict[str, tuple[int, str]], name: str, pattern: re.Pattern[str], *, expected: str
 ) -> tuple[str, ...]:
     if name not in blocks:
         raise damaged(f"block {name} is missing; expected {expected}", line=1)

@@ -79,13 +79,16 @@ def _penalised(detail: Sequence, account: Sequence) -> Iterator[tuple[Sequence, 
         parts = transaction.children("TRAN")
         # Several transactions under one penalty keep to their own lines, or each would repeat all the others.
         lines = detail if len(related) == 1 else transaction
-        yield lines, {
-            "penalty": penalty,
-            "statuses": tuple(held for part in parts for held in statuses(part)),
-            "parties": parties(*parts, account),
-            **references(transaction, *parts),
-            **terms(*parts, *securities),
-        }
+        yield (
+            lines,
+            {
+                "penalty": penalty,
+                "statuses": tuple(held for part in parts for held in statuses(part)),
+                "parties": parties(*parts, account),
+                **references(transaction, *parts),
+                **terms(*parts, *securities),
+            },
+        )
 
 
 def _penalty(detail: Sequence) -> Penalty:

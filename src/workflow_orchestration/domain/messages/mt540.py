@@ -9,11 +9,11 @@ from workflow_orchestration.domain.messages import values
 from workflow_orchestration.domain.messages.terms import (
     general,
     narrative,
+    own_reference,
     parties,
     references,
     required,
     required_sequence,
-    sender_ref,
     single,
     terms,
 )
@@ -33,7 +33,7 @@ def parse(message: SwiftMessage) -> tuple[MessageItem, ...]:
     genl = general(message)
     parts = [required_sequence(message.root, name) for name in ("TRADDET", "FIAC", "SETDET")]
     movement, payment = DIRECTIONS[message.type]
-    known = references(genl) | {"our_ref": sender_ref(message)}
+    known = references(genl) | {"our_ref": own_reference(message)}
     # A preadvice is the instruction with its settlement held back (sese.023 HldInd = :23G:PREA or NEWM).
     hold = {"PREA": True, "NEWM": False}.get(values.function(required(genl, "23G")))
     return single(

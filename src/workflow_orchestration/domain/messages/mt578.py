@@ -8,10 +8,10 @@ from __future__ import annotations
 from workflow_orchestration.domain.messages.terms import (
     general,
     narrative,
+    own_reference,
     parties,
     references,
     required_sequence,
-    sender_ref,
     single,
     terms,
 )
@@ -22,7 +22,7 @@ from workflow_orchestration.domain.records import MessageItem
 def parse(message: SwiftMessage) -> tuple[MessageItem, ...]:
     genl = general(message)
     parts = [required_sequence(message.root, name) for name in ("TRADDET", "FIAC", "SETDET")]
-    known = {"csd_ref": sender_ref(message)} | references(genl)
+    known = {"csd_ref": own_reference(message)} | references(genl)
     return single(
         message,
         kind="allegement",

@@ -70,9 +70,13 @@ def required(sequence: Sequence, tag: str, qualifier: str = "") -> Field:
 
 
 def sender_ref(message: SwiftMessage) -> str:
-    """:20C::SEME of GENL; :20: of messages that have no sequences."""
-    field = required(general(message), "20C", "SEME")
-    return values.reference(field) or field.data
+    """:20C::SEME, the sender's name for this message."""
+    return required(general(message), "20C", "SEME").data
+
+
+def own_reference(message: SwiftMessage) -> str | None:
+    """The same where it identifies the transaction too; None for NONREF."""
+    return values.reference(required(general(message), "20C", "SEME"))
 
 
 def head(message: SwiftMessage) -> dict[str, Any]:
@@ -84,12 +88,12 @@ def head(message: SwiftMessage) -> dict[str, Any]:
     }
 
 
-def references(*sequences: Sequence) -> dict[str, str]:
+def references(*sequences: Sequence) -> dict[str, str | None]:
     """Found in the sequences' own fields and in the LINK sequences directly inside them."""
     places = [place for sequence in sequences for place in (sequence, *sequence.children("LINK"))]
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     for name, qualifiers in _REFERENCES.items():
-        value = _first_value(places, ("20",), qualifiers, values.reference)
+        value = _first_value(places, ("20",), qualifiers, reader=values.reference)
         if value is not None:
             found[name] = value
     return found
@@ -101,7 +105,7 @@ def terms(*sequences: Sequence) -> dict[str, Any]:
     found = {
         name: value
         for name, (tags, qualifiers, reader) in _TERMS.items()
-        if (value := _first_value(places, tags, qualifiers, reader)) is not None
+        if (value := _first_value(places, tags, qualifiers, reader=reader)) is not None
     }
     conditions = (values.code(f) for place in places for f in place.select("22F", "PRTL", "STCO"))
     found["partial"] = next((condition for condition in conditions if condition in _PARTIAL), None)
@@ -115,6 +119,7 @@ def _first_value(
     places: Iterable[Sequence],
     tags: tuple[str, ...],
     qualifiers: tuple[str, ...],
+    *,
     reader: Callable[[Field], Any],
 ) -> Any:
     for qualifier in qualifiers:
@@ -133,7 +138,7 @@ def parties(*sequences: Sequence) -> tuple[Party, ...]:
     for sequence in sequences:
         found += _parties_of(sequence, None)
         for inner in sequence.children("SETPRTY"):
-            found += _parties_of(inner, _first_value([inner], ("97",), ("SAFE",), values.account))
+            found += _parties_of(inner, _first_value([inner], ("97",), ("SAFE",), reader=values.account))
     return tuple(found)
 
 

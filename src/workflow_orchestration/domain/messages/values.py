@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from workflow_orchestration.domain.messages.tree import Field, damaged
+from workflow_orchestration.domain.messages.tree import Field
 from workflow_orchestration.domain.records import Money, Quantity
 
 _DECIMAL = r"[0-9]+,[0-9]*"
@@ -167,9 +167,9 @@ def narrative(field: Field) -> str:
 def instrument(field: Field) -> tuple[str | None, str | None]:
     """ISIN as it came, and the description lines; either may be missing, not both."""
     first, _, rest = field.data.partition("\n")
-    if not first.startswith("ISIN "):
+    word, _, isin = first.partition(" ")
+    if word != "ISIN":
         return None, narrative(field)
-    isin = first.removeprefix("ISIN ").strip()
     if not isin or len(isin) > 12:
         raise field.damaged("ISIN and 1 to 12 characters")
     narrative(field)
@@ -188,11 +188,7 @@ def check(field: Field) -> None:
     if reader is None:
         return
     if field.qualifier is None and field.tag not in UNQUALIFIED:
-        raise damaged(
-            f"{field.value.splitlines()[0][:40]!r} has no qualifier; expected `:{field.tag}::XXXX/`",
-            line=field.line,
-            tag=field.tag,
-        )
+        raise field.damaged(f"a value with a qualifier; expected `:{field.tag}::XXXX/`")
     reader(field)
 
 

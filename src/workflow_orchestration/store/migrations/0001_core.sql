@@ -83,6 +83,10 @@ create table message_items (
 );
 create index message_items_case on message_items (case_id, seq);
 
+create index message_items_our_ref on message_items ((record ->> 'our_ref')) where case_id is null;
+create index message_items_csd_ref on message_items ((record ->> 'csd_ref')) where case_id is null;
+create index message_items_common_ref on message_items ((record ->> 'common_ref')) where case_id is null;
+
 create table idempotency_keys (
     principal  text not null,
     key        text not null,

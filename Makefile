@@ -1,0 +1,50 @@
+# Bare `make` prints what there is. Every target readies .venv itself; when that is done already it costs a checksum.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+UNIT_WORKERS ?= 2
+
+.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint fix lock
+
+##@ Run
+up: setup ## Start everything on this machine: PostgreSQL, api, worker; Ctrl-C stops it
+	@$(PY) -m ci.local.up
+down: setup ## Stop a `make up` that runs in another terminal
+	@$(PY) -m ci.local.down
+reset: setup ## Stop it and wipe all local state (asks first; FORCE=1 does not)
+	@FORCE=$(FORCE) $(PY) -m ci.local.reset
+demo: setup ## Play one exception from message to effect against a running `make up`
+	@$(PY) -m ci.local.demo
+kill-demo: setup ## Kill the worker at every boundary; same end, each effect once
+	@$(PY) -m ci.local.kill_demo
+
+##@ Prove
+test: lint ## Lint, then unit and integration tests
+	@$(PY) -m pytest tests/unit tests/integration -m "not browser" -n $(UNIT_WORKERS) -q
+test-unit: setup ## Unit tests only: no database, seconds
+	@$(PY) -m pytest tests/unit -q
+test-failure: setup ## Kill, stop and drain tests; mutants that must be caught; the how-to patches
+	@$(PY) -m pytest tests/failure -q
+	@$(PY) -m tests.mutants.run
+	@$(PY) -m ci.tools.howto
+lint: setup ## Style, types, import contracts, own linters, docs, secrets
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy -p workflow_orchestration -p ci
+	@out=$$(.venv/bin/lint-imports --no-cache) || { echo "$$out"; exit 1; }
+	@$(PY) -m ci.tools.lint
+
+##@ Change
+fix: setup ## Format, repair what can be repaired, write the generated files anew
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format --quiet .
+	@$(PY) -m ci.tools.generate
+lock: setup ## Resolve the dependencies anew and write the hash locks
+	@sh ci/local/lock.sh
+
+##@ Set up
+setup: ## Bring .venv to what the locks say
+	@sh ci/local/setup.sh
+help: ## Print this
+	@awk 'BEGIN {FS = ":[^#]*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	      /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,93 @@
+"""A case's log as server-sent events, and waiting for a case to end: both read the database, woken by a bell.
+
+Entries are read a page at a time and never queued, so a stream holds one page whatever the reader's speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+from sse_starlette.event import ServerSentEvent
+
+from workflow_orchestration.api.schemas.log import LogEntry
+from workflow_orchestration.api.services import Services
+from workflow_orchestration.domain.canonical import canonical
+from workflow_orchestration.domain.errors import NotFound
+from workflow_orchestration.domain.roles import Principal
+from workflow_orchestration.store import cases, log
+from workflow_orchestration.store.db import Conn, Row
+
+_PAGE = 100
+#: A wake-up may be lost (it is not part of the commit): look anyway after this long.
+_POLL_SECONDS = 2.0
+_logger = structlog.get_logger(__name__)
+
+
+def event(row: Row) -> ServerSentEvent:
+    data = LogEntry.model_validate(row).model_dump(mode="json")
+    return ServerSentEvent(canonical(data).decode(), event=row["type"], id=str(row["seq"]))
+
+
+async def follow(services: Services, case_id: str, principal: Principal, *, after: int,
+                 until: float, show: Callable[[Row], ServerSentEvent] = event) -> AsyncIterator[ServerSentEvent]:
+    """Every entry after a number, live, until the case has ended; `until` is when the reader's token expires.
+
+    `show` is how an entry is told: as JSON, or by a page as HTML.
+    """
+    with services.bell.hear(case_id) as rung:
+        services.metrics.streams.inc()
+        try:
+            while not services.stopping.is_set() and time.time() < until:
+                rung.clear()
+                found, ended = await _page(services, case_id, principal, after)
+                for row in found:
+                    after = row["seq"]
+                    yield show(row)
+                if len(found) == _PAGE:
+                    continue
+                if ended:
+                    yield ServerSentEvent("{}", event="end")
+                    return
+                await _wait(rung, _POLL_SECONDS)
+        finally:
+            services.metrics.streams.dec()
+
+
+async def _page(services: Services, case_id: str, principal: Principal, after: int) -> tuple[list[Row], bool]:
+    """A page, and whether the case had ended before it was read; a case that went to another desk ends here."""
+
+    async def read(conn: Conn) -> tuple[list[Row], bool]:
+        case = await cases.get_visible(conn, case_id, principal)
+        return await log.read(conn, case_id, after=after, limit=_PAGE), case["status"] != "open"
+
+    try:
+        return await services.read(read)
+    except NotFound:
+        return [], True
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        _logger.warning("event stream waits for the database", case_id=case_id, error=str(error))
+        return [], False
+
+
+async def until_ended(services: Services, case_id: str, principal: Principal, *, seconds: float) -> None:
+    """Return when the case has ended, or after `seconds`; at once when the process stops."""
+    deadline = time.monotonic() + seconds
+    with services.bell.hear(case_id) as rung:
+        while not services.stopping.is_set():
+            rung.clear()
+            case = await services.read(lambda conn: cases.get_visible(conn, case_id, principal))
+            left = deadline - time.monotonic()
+            if case["status"] != "open" or left <= 0:
+                return
+            await _wait(rung, min(left, _POLL_SECONDS))
+
+
+async def _wait(rung: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(rung.wait(), seconds)

@@ -1,0 +1,83 @@
+"""How a case and its log look on a terminal. Every text in them is data: output.safe shows it, nothing obeys it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from workflow_orchestration.cli.output import facts, listing, safe, table
+
+_QUEUE = {"id": "id", "band": "band", "priority": "priority", "desk": "desk", "phase": "phase", "status": "status",
+          "root cause": "root_cause", "reference": "reference", "cut-off": "cutoff_at", "title": "title"}  # fmt: skip
+_CASE = {"status": "status", "phase": "phase", "title": "title", "desk": "desk", "account": "account",
+         "reference": "reference", "band": "band", "priority": "priority", "root cause": "root_cause",
+         "fault side": "fault_side", "exposure EUR": "exposure_eur", "cut-off": "cutoff_at",
+         "requester": "requester", "owner": "owner", "assignee": "assignee", "expires": "expires_at",
+         "ended": "ended_at", "status as of": "status_as_of"}  # fmt: skip
+#: Parts of a case that are lists of records: title, field, {column: field}.
+_PARTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    ("Approvals", "approvals", {"id": "id", "state": "state", "tier": "tier", "action": "action",
+                                "expires": "expires_at", "decided by": "decided_by", "hash": "payload_hash"}),
+    ("Effects", "effects", {"id": "id", "state": "state", "type": "type", "step": "step", "recipient": "recipient",
+                            "delivered": "delivered_at", "last error": "last_error"}),
+    ("Tasks", "tasks", {"id": "id", "state": "state", "role": "role", "text": "text"}),
+)  # fmt: skip
+
+
+def queue(out: Console, data: Mapping[str, Any]) -> None:
+    out.print(listing("Cases", _QUEUE, data["items"]))
+    if data.get("next"):
+        out.print(f"More: --cursor {data['next']}, or --all", markup=False)
+
+
+def case(out: Console, data: Mapping[str, Any]) -> None:
+    """Facts, findings, what differs, what is proposed, and the records below it."""
+    out.print(Text(f"Case {safe(data.get('id'))}", style="bold"))
+    facts(out, {label: data.get(name) for label, name in _CASE.items()})
+    findings(out, data.get("findings") or {})
+    if proposal := data.get("proposal"):
+        out.print(Text(f"\nProposed: {safe(proposal.get('action'))} (tier {safe(proposal.get('tier'))})", style="bold"))
+        proposed(out, proposal)
+    for title, name, fields in _PARTS:
+        if data.get(name):
+            out.print(listing(title, fields, data[name]))
+
+
+def findings(out: Console, found: Mapping[str, Any]) -> None:
+    if found:
+        out.print(table("Findings", ("topic", "found"), sorted(found.items())))
+
+
+def proposed(out: Console, proposal: Mapping[str, Any]) -> None:
+    """Summary, parameters, difference, evidence, validators and steps of a proposal or of an approval."""
+    content = {**proposal, **(proposal.get("content") or {})}
+    facts(out, {"summary": content.get("summary")})
+    if params := content.get("params"):
+        out.print(table("Parameters", ("field", "value"), params.items()))
+    _records(out, "Difference", content.get("diff"))
+    _records(out, "Evidence", content.get("evidence"))
+    _records(out, "Validators", content.get("validations") or content.get("validators"))
+    for n, step in enumerate(content.get("steps") or (), start=1):
+        out.print(Text(f"\nStep {n}: {safe(step.get('type') or step.get('step'))}", style="bold"))
+        out.print(Text(safe(step.get("text") or step.get("payload") or step)))
+
+
+def _records(out: Console, title: str, records: Sequence[Any] | None) -> None:
+    """Records as a table of the fields that they have, in the order of their first appearance."""
+    if not records:
+        return
+    named = [r if isinstance(r, Mapping) else {"text": r} for r in records]
+    columns = list(dict.fromkeys(name for record in named for name in record))
+    out.print(table(title, columns, [[record.get(c) for c in columns] for record in named]))
+
+
+def entry_line(entry: Mapping[str, Any]) -> str:
+    """One log entry on one line; a replayed node's earlier entry is marked."""
+    replayed = " (superseded)" if entry.get("superseded") else ""
+    said = " ".join(f"{k}={safe(v)}" for k, v in (entry.get("data") or {}).items() if v not in (None, "", [], {}))
+    who = (entry.get("actor") or {}).get("id")
+    line = f"{entry.get('seq'):>4} {safe(entry.get('at'))} {safe(entry.get('type'))}{replayed} by {safe(who)} {said}"
+    return line.replace("\n", " ").rstrip()

@@ -1,0 +1,34 @@
+"""`wo serve api` and `wo serve worker`: the two long-running processes. Only what is served is imported."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from workflow_orchestration.cli.examples import example
+
+group = typer.Typer(help="Run a process of the platform in the foreground.", no_args_is_help=True,
+                    epilog=example("wo serve api"))  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group, name="serve")
+
+
+@group.command(epilog=example("wo serve api"))
+def api() -> None:
+    """The API and its pages (API_HOST, API_PORT) and its metrics (METRICS_PORT). SIGTERM stops it cleanly."""
+    from workflow_orchestration import settings
+    from workflow_orchestration.api import server
+
+    asyncio.run(server.serve(settings.load()))
+
+
+@group.command(epilog=example("METRICS_PORT=9091 wo serve worker"))
+def worker() -> None:
+    """A worker: runs the graphs, delivers effects, watches deadlines. SIGTERM lets it drain (DRAIN_SECONDS)."""
+    from workflow_orchestration import settings
+    from workflow_orchestration.worker import main as worker_main
+
+    asyncio.run(worker_main.serve(settings.load()))

@@ -1,0 +1,70 @@
+// Countdowns by the server's clock, and the two things a live log needs. No rule of the platform is here.
+"use strict";
+
+// Milliseconds the server's clock is ahead of this one; renewed by every answer that carries data-server-time.
+let ahead = 0;
+
+function readClock(root) {
+  const holder = root.matches?.("[data-server-time]") ? root : root.querySelector("[data-server-time]");
+  if (holder) ahead = Date.parse(holder.dataset.serverTime) - Date.now();
+}
+
+function two(n) {
+  return String(n).padStart(2, "0");
+}
+
+// The same words as `remaining` in render.py.
+function remaining(seconds) {
+  const late = seconds < 0;
+  const total = Math.abs(Math.trunc(seconds));
+  const [days, hours, minutes] = [Math.trunc(total / 86400), Math.trunc(total / 3600) % 24, Math.trunc(total / 60) % 60];
+  const text = days ? `${days} d ${two(hours)} h`
+    : hours ? `${hours} h ${two(minutes)} min`
+    : `${minutes} min ${two(total % 60)} s`;
+  return late ? `${text} ago` : `in ${text}`;
+}
+
+function tick() {
+  const now = Date.now() + ahead;
+  for (const element of document.querySelectorAll("time[data-deadline]")) {
+    const seconds = (Date.parse(element.dateTime) - now) / 1000;
+    const text = remaining(seconds);
+    if (element.textContent !== text) element.textContent = text;
+    element.dataset.urgency = seconds < 0 ? "late" : seconds < 1800 ? "soon" : "";
+  }
+}
+
+// A node that ran again after a crash: its earlier entries no longer stand.
+function strikeReplaced(entry) {
+  if (!entry?.dataset.task) return;
+  const earlier = entry.parentElement.querySelectorAll(`[data-task="${CSS.escape(entry.dataset.task)}"]`);
+  for (const other of earlier) {
+    if (Number(other.dataset.epoch) >= Number(entry.dataset.epoch) || other.classList.contains("replaced")) continue;
+    other.classList.add("replaced");
+    other.querySelector(".replaced-note").hidden = false;
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  readClock(document.documentElement);
+  tick();
+  setInterval(tick, 1000);
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  readClock(event.detail.elt);
+  tick();
+});
+
+// After a lost connection the stream may begin again at the page's first entry: what is here stays as it is.
+document.addEventListener("htmx:sseBeforeMessage", (event) => {
+  if (document.getElementById(`log-${event.detail.lastEventId}`)) event.preventDefault();
+});
+
+document.addEventListener("htmx:sseMessage", (event) => {
+  strikeReplaced(document.getElementById(`log-${event.detail.lastEventId}`));
+});
+
+document.addEventListener("change", (event) => {
+  event.target.closest("form[data-submit-on-change]")?.requestSubmit();
+});

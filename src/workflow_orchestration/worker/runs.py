@@ -1,0 +1,178 @@
+"""Run one entry into a graph, and commit what came of it.
+
+Recovery is the same call again: same input, same `metadata.run_id`, `durability="sync"`, answers by interrupt id
+under strict resume. The rule for answers (which are still open, and whether this is a first try) goes by the epoch:
+a drain charges no attempt, so the attempt would lie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
+from langgraph.types import Command, StateSnapshot
+
+from workflow_orchestration.domain.facts import Tier
+from workflow_orchestration.store import cases, lifecycle, log, threads, work
+from workflow_orchestration.store.approvals import Policy, get_proposal, open_approval
+from workflow_orchestration.store.db import Conn, Pool, Row, retrying
+from workflow_orchestration.store.notify import WORK, Notifier
+from workflow_orchestration.store.threads import Wait
+from workflow_orchestration.worker.saver import FencedSaver
+from workflow_orchestration.workflows.common.context import RunContext
+from workflow_orchestration.workflows.registry import WORKFLOWS, Workflow
+
+#: Supersteps of one run; LangGraph's own default (10,007) lets a loop run for hours.
+RECURSION_LIMIT = 50
+STRICT_RESUME = "__pregel_strict_resume"
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The graph waits: its unanswered interrupts."""
+
+    waits: tuple[Wait, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The graph is at its end."""
+
+    outcome: str
+    reason: str
+
+
+class Runner:
+    """Compiles each workflow once and runs claimed `run` items."""
+
+    def __init__(self, pool: Pool, notifier: Notifier, policy: Policy, *, effects_url: str, run_timeout: float) -> None:
+        self._pool = pool
+        self._notifier = notifier
+        self._policy = policy
+        self._effects_url = effects_url
+        self._run_timeout = run_timeout
+        saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
+        self._graphs: dict[str, CompiledStateGraph[Any, Any, Any, Any]] = {
+            name: workflow.build().compile(checkpointer=saver, name=name) for name, workflow in WORKFLOWS.items()}
+
+    async def run(self, item: Row, control: RunControl) -> None:
+        """Run a claimed item to its pause or end and finish it; GraphDrained when `control` asked to stop."""
+        case = await self._case(item)
+        workflow, graph = WORKFLOWS[case["workflow"]], self._graphs[case["workflow"]]
+        config = _config(item)
+        entry = await _entry(graph, workflow, config, item)
+        if entry is not None:
+            async with asyncio.timeout(self._run_timeout):
+                await graph.ainvoke(entry.value, config, context=self._context(item), durability="sync",
+                                    control=control)
+        result = _result(await graph.aget_state(config), workflow)
+        await retrying(self._pool, lambda conn: finish(conn, item, case, result, self._policy))
+        self._notifier.wake(str(item["case_id"]), WORK)
+
+    async def _case(self, item: Row) -> Row:
+        async with self._pool.connection() as conn:
+            return await cases.get(conn, str(item["case_id"]))
+
+    def _context(self, item: Row) -> RunContext:
+        return RunContext(
+            pool=self._pool, notifier=self._notifier, policy=self._policy, effects_url=self._effects_url,
+            item_id=str(item["id"]), epoch=item["epoch"], case_id=str(item["case_id"]),
+            thread_id=str(item["thread_id"]))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    value: Any
+
+
+def _config(item: Row) -> Any:
+    return {"configurable": {"thread_id": str(item["thread_id"]), STRICT_RESUME: True},
+            "metadata": {"run_id": str(item["id"])}, "recursion_limit": RECURSION_LIMIT}
+
+
+async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workflow, config: Any,
+                 item: Row) -> _Entry | None:
+    """How to enter the graph for this item now; None when nothing is left to run.
+
+    A payload of {"continue": true} is the reconciler's, for a thread that nobody ran: it has no input of its own.
+    """
+    answers = item["payload"].get("answers")
+    if answers is None:
+        snapshot = await graph.aget_state(config)
+        if snapshot.metadata and snapshot.metadata.get("run_id") == str(item["id"]) and not snapshot.next:
+            return None  # ran to its end before a crash; only the finish is missing
+        if snapshot.interrupts:
+            return None  # reached its pause before a crash; only the finish is missing
+        return _Entry(None if item["payload"].get("continue") else workflow.start())
+    snapshot = await graph.aget_state(config)
+    still_open = {i.id: answers[i.id] for i in snapshot.interrupts if i.id in answers}
+    if still_open and (item["epoch"] > 1 or len(still_open) == len(answers)):
+        return _Entry(Command(resume=still_open))
+    if item["epoch"] > 1 and snapshot.next and not snapshot.interrupts:
+        return _Entry(None)  # the answers were consumed before a crash or a drain: go on
+    return None
+
+
+def _result(snapshot: StateSnapshot, workflow: Workflow) -> Paused | Ended:
+    if snapshot.interrupts:
+        return Paused(tuple(Wait(interrupt_id=i.id, kind=i.value["kind"], ref=i.value["ref"],
+                                 seen_seq=i.value["seen_seq"], payload=i.value["payload"])
+                            for i in snapshot.interrupts))
+    assert not snapshot.next, f"the graph stopped before {snapshot.next}"
+    return Ended(*workflow.outcome(snapshot.values))
+
+
+async def finish(conn: Conn, item: Row, case: Row, result: Paused | Ended, policy: Policy) -> None:
+    """Item, thread, case, waits, approval and log together, or none of them."""
+    row = await work.lock(conn, str(item["id"]), item["epoch"])
+    thread = await threads.lock(conn, str(item["thread_id"]))
+    case_id, thread_id = str(item["case_id"]), str(thread["id"])
+    await work.finish(conn, str(item["id"]), item["epoch"], status="cancelled" if row["cancel"] else "done")
+    if row["cancel"]:
+        await lifecycle.end(conn, case_id, thread_id, row["cancel"], log.WORKER, {"reason": "asked to stop"})
+        return
+    match result:
+        case Paused(waits):
+            for wait in await threads.put_waits(conn, thread_id, waits):
+                await _begin_wait(conn, case_id, case["requester"], wait, policy)
+            await threads.settle(conn, {**thread, "state": "waiting"})
+        case Ended(outcome, reason):
+            await lifecycle.end(conn, case_id, thread_id, outcome, log.WORKER, {"reason": reason})
+
+
+async def _begin_wait(conn: Conn, case_id: str, requester: str, wait: Wait, policy: Policy) -> None:
+    match wait.kind:
+        case "approval":
+            proposal = await get_proposal(conn, wait.ref or "")
+            await cases.update(conn, case_id, phase="AWAITING_APPROVAL")
+            await open_approval(conn, proposal, interrupt_id=wait.interrupt_id, tier=Tier(proposal["tier"]),
+                                requester=requester, policy=policy)
+        case "external":
+            await work.insert_in(conn, "deadline", case_id=case_id, seconds=wait.payload["timeout_minutes"] * 60,
+                                 payload={"what": "external_timeout", "ref": wait.interrupt_id})
+        case "task" | "effect":
+            return
+
+
+async def fail(conn: Conn, item: Row, error: str) -> None:
+    """A run that cannot succeed: item dead, thread and case failed, a supervisor told, in one transaction."""
+    case_id = str(item["case_id"])
+    thread = await threads.lock(conn, str(item["thread_id"]))
+    await work.kill(conn, str(item["id"]), error)
+    if thread["state"] == "ended":
+        return
+    await lifecycle.end(conn, case_id, str(thread["id"]), "failed", log.WORKER, {"error": error})
+    await lifecycle.tell_supervisor(conn, case_id, source=str(item["id"]), text=f"The case failed: {error}. "
+                                    "Find the cause, then reopen it.")
+
+
+async def finish_cancelled(conn: Conn, item: Row) -> None:
+    """The run was stopped because somebody asked: item, thread and case end together."""
+    row = await work.lock(conn, str(item["id"]), item["epoch"])
+    thread = await threads.lock(conn, str(item["thread_id"]))
+    await work.finish(conn, str(item["id"]), item["epoch"], status="cancelled")
+    await lifecycle.end(conn, str(item["case_id"]), str(thread["id"]), row["cancel"] or "cancelled", log.WORKER,
+                        {"reason": "stopped while running"})
