@@ -18,6 +18,7 @@ from workflow_orchestration.store import approvals, book, cases, decide, effects
 from workflow_orchestration.store import messages as message_store
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import Pool, Row, make_pool, retrying, rows
+from workflow_orchestration.store.notify import CHANNEL, WORK
 from workflow_orchestration.worker.main import Worker
 
 SAMPLE = Path(__file__).resolve().parents[1] / "src" / "workflow_orchestration" / "sample"
@@ -37,6 +38,13 @@ class Platform:
     worker: Worker | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
+    async def do(self, work: Callable[[Any], Any]) -> Any:
+        """A door's transaction, and the wake-up that the api sends after it."""
+        done = await retrying(self.pool, work)
+        async with self.pool.connection() as conn:
+            await conn.execute("select pg_notify(%s, %s)", (CHANNEL, WORK))
+        return done
+
     async def load_book(self) -> None:
         found = json.loads((SAMPLE / "book.json").read_text())
         for kind, values in found.items():
@@ -45,7 +53,7 @@ class Platform:
 
     async def post(self, text: str, principal: Principal = DESK) -> message_store.Accepted:
         parsed = messages.parse(text)
-        return await retrying(self.pool, lambda c: message_store.accept(c, parsed, text, principal))
+        return await self.do(lambda c: message_store.accept(c, parsed, text, principal))
 
     async def post_sample(self, name: str, principal: Principal = DESK) -> str:
         """Post a shipped sample; returns the case of its first item."""
@@ -55,7 +63,7 @@ class Platform:
 
     async def decide(self, approval: Row, principal: Principal, decision: str = "approve", **body: Any) -> dict[str, Any]:
         sent = {"decision": decision, "payload_hash": approval["payload_hash"], **body}
-        return await retrying(self.pool, lambda c: decide.decide(c, str(approval["id"]), sent, principal, POLICY))
+        return await self.do(lambda c: decide.decide(c, str(approval["id"]), sent, principal, POLICY))
 
     async def case(self, case_id: str) -> Row:
         async with self.pool.connection() as conn:

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from dotenv import load_dotenv
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 from typing_extensions import Annotated
 
 from workflow_orchestration.domain.errors import SettingsError
@@ -169,8 +170,9 @@ def load_client() -> ClientSettings:
 
 class _FileSettings(Settings):
     @classmethod
-    def settings_customise_sources(cls, settings_cls: type[BaseSettings], /, **sources: Any) -> tuple[Any, ...]:
-        return (sources["dotenv_settings"],)
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Source, env_settings: Source,
+                                   dotenv_settings: Source, file_secret_settings: Source) -> tuple[Source, ...]:
+        return (dotenv_settings,)
 
 
 def load_file(file: Path) -> Settings:

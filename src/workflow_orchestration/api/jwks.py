@@ -36,7 +36,8 @@ class Keys:
         if key is not None:
             return key
         if not self._keys:
-            raise NotReady("the token issuer's keys cannot be fetched", fix="Try again; tell the operators if it stays.")
+            raise NotReady("the token issuer's keys cannot be fetched",
+                           fix="Try again; if it stays, tell the operators.")
         raise jwt.InvalidKeyError("unknown key id")
 
     def _pick(self, kid: object) -> jwt.PyJWK | None:

@@ -11,7 +11,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 
 from workflow_orchestration.domain.canonical import plain
@@ -32,7 +31,8 @@ MEDIA_TYPE = "application/problem+json"
 #: Seconds after which a client may ask again, for what passes by itself.
 _BUSY_SECONDS = 1
 _DOWN_SECONDS = 5
-_UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed, TooManyRequests)
+#: The pool's own failures (no connection in time, closed) are OperationalErrors too.
+_UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 #: The database is there, its schema is not (yet).
 _NO_SCHEMA = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction)
 _BY_STATUS: dict[int, type[PlatformError]] = {404: NotFound, 405: MethodNotAllowed, 413: TooLarge}
@@ -40,9 +40,7 @@ _logger = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    handled = (PlatformError, RequestValidationError, HTTPException, psycopg.Error, PoolTimeout, PoolClosed,
-               TooManyRequests, *TRANSIENT, Exception)
-    for kind in dict.fromkeys(handled):
+    for kind in (PlatformError, RequestValidationError, HTTPException, psycopg.Error, *TRANSIENT, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -125,10 +123,12 @@ def merged(*tables: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str
     """One table of responses; failures of one status stand beside each other."""
     found: dict[int | str, dict[str, Any]] = {}
     for status, entry in (pair for table in tables for pair in table.items()):
-        if status in found and MEDIA_TYPE in entry.get("content", {}):
-            old = found[status]["content"][MEDIA_TYPE]["examples"]
-            entry = {"description": f"{found[status]['description']} {entry['description']}", "content": {
-                MEDIA_TYPE: {"schema": {"$ref": _PROBLEM},
-                             "examples": {**old, **entry["content"][MEDIA_TYPE]["examples"]}}}}
-        found[status] = entry
+        both = status in found and MEDIA_TYPE in entry.get("content", {})
+        found[status] = _beside(found[status], entry) if both else entry
     return found
+
+
+def _beside(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    examples = {**one["content"][MEDIA_TYPE]["examples"], **other["content"][MEDIA_TYPE]["examples"]}
+    return {"description": f"{one['description']} {other['description']}",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}, "examples": examples}}}

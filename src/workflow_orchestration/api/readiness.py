@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import psycopg
-from psycopg_pool import PoolTimeout
 
 from workflow_orchestration.store import schema
 from workflow_orchestration.store.db import Pool
@@ -34,5 +33,5 @@ class Readiness:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS), self._pool.connection(timeout=_PATIENCE_SECONDS) as conn:
                 return await schema.current(conn) >= self._needed
-        except (psycopg.Error, PoolTimeout, TimeoutError):
+        except (psycopg.Error, TimeoutError):
             return False

@@ -12,10 +12,8 @@ from contextlib import suppress
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 from sse_starlette.event import ServerSentEvent
 
-from workflow_orchestration.api.schemas.log import LogEntry
 from workflow_orchestration.api.services import Services
 from workflow_orchestration.domain.canonical import canonical
 from workflow_orchestration.domain.errors import NotFound
@@ -30,8 +28,8 @@ _logger = structlog.get_logger(__name__)
 
 
 def event(row: Row) -> ServerSentEvent:
-    data = LogEntry.model_validate(row).model_dump(mode="json")
-    return ServerSentEvent(canonical(data).decode(), event=row["type"], id=str(row["seq"]))
+    """An entry as the API's stream shows it; the pages have a form of their own."""
+    return ServerSentEvent(canonical(log.as_told(row)).decode(), event=row["type"], id=str(row["seq"]))
 
 
 async def follow(services: Services, case_id: str, principal: Principal, *, after: int,
@@ -70,7 +68,7 @@ async def _page(services: Services, case_id: str, principal: Principal, after: i
         return await services.read(read)
     except NotFound:
         return [], True
-    except (psycopg.OperationalError, PoolTimeout) as error:
+    except psycopg.OperationalError as error:
         _logger.warning("event stream waits for the database", case_id=case_id, error=str(error))
         return [], False
 

@@ -98,8 +98,8 @@ def _principal(claims: dict[str, Any], issuer: OidcIssuer) -> Principal:
 
 def _texts(claims: Mapping[str, Any], path: str) -> list[str]:
     """A claim's texts: a list, or words in one text; dots step into objects (`realm_access.roles`)."""
-    found: Any = claims if path not in claims else claims[path]
-    for name in path.split(".") if path not in claims else ():
+    found: Any = claims
+    for name in [path] if path in claims else path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
     if isinstance(found, str):
         return found.split()

@@ -7,17 +7,18 @@ to something nobody has looked at.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from workflow_orchestration.cli.assignments import assignments
 from workflow_orchestration.cli.case_view import proposed
 from workflow_orchestration.cli.examples import example
-from workflow_orchestration.cli.output import Json, facts, listing, safe, show, table
+from workflow_orchestration.cli.output import Json, facts, heading, listing, plain, show, table
 from workflow_orchestration.cli.session import at, session
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 group = typer.Typer(help="Approvals: what is proposed, bound to a hash, and people's decisions.", no_args_is_help=True,
                     epilog=example("wo approvals list", "wo approvals show 0198..."))  # fmt: skip
@@ -62,13 +63,13 @@ def show_(ctx: typer.Context, approval: ApprovalId, as_json: Json = False) -> No
 
 
 def _approval(out: Console, data: dict[str, Any]) -> None:
-    out.print(Text(f"Approval {safe(data.get('id'))}: {safe(data.get('action'))}", style="bold"))
+    heading(out, f"Approval {data.get('id')}: {data.get('action')}")
     facts(out, {label: data.get(name) for label, name in _HEAD.items()})
     proposed(out, data)
     if decided := data.get("decisions"):
-        rows = [(d.get("actor"), d.get("decision"), d.get("at"), (d.get("body") or d).get("comment")) for d in decided]
+        rows = [(d.get("actor"), d.get("decision"), d.get("at"), d.get("comment")) for d in decided]
         out.print(table("Decided so far", ("who", "decision", "at", "comment"), rows))
-    out.print(Text(f"\npayload_hash  {safe(data.get('payload_hash'))}", style="bold"))
+    heading(out, f"\npayload_hash  {data.get('payload_hash')}")
 
 
 @group.command(
@@ -103,5 +104,5 @@ def decide(
 def _answer(out: Console, answer: dict[str, Any]) -> None:
     state, have, need = answer.get("state"), answer.get("approvals"), answer.get("needed")
     counted = f" ({have} of {need} approvals)" if have is not None else ""
-    out.print(f"{state}{counted}", markup=False)
+    plain(out, f"{state}{counted}")
     facts(out, {"successor": answer.get("successor"), "tier": answer.get("tier")})

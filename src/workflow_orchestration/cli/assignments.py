@@ -28,7 +28,9 @@ def _put(body: dict[str, Any], name: str, value: Any, *, option: str) -> None:
     for part in path:
         inner = inner.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise WrongUsage(f"{option}: {name} goes into {part}, which has a value of its own", "Give only one of them.")
+            raise WrongUsage(
+                f"{option}: {name} goes into {part}, which has a value of its own", "Give only one of them."
+            )
     if last in inner:
         raise WrongUsage(f"{option}: {name} is given twice", "Give it once.")
     inner[last] = value
@@ -43,4 +45,6 @@ def _value(text: str, *, option: str) -> Any:
     try:
         return json.loads(text, parse_float=str)
     except ValueError as error:
-        raise WrongUsage(f"{option}: {text[:80]!r} begins like JSON but is none: {error}", "Correct the JSON.") from None
+        raise WrongUsage(
+            f"{option}: {text[:80]!r} begins like JSON but is none: {error}", "Correct the JSON."
+        ) from None

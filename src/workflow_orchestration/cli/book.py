@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from workflow_orchestration.cli.examples import example
 from workflow_orchestration.cli.exits import Refused
@@ -18,6 +16,8 @@ from workflow_orchestration.cli.output import Json, facts, show, table
 from workflow_orchestration.cli.session import Session, at, session
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from workflow_orchestration.cli.bookfile import FileRow, Section
 
 group = typer.Typer(help="The book: accounts, trades, instructions, SSIs, positions ...", no_args_is_help=True,
@@ -31,16 +31,22 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="book")
 
 
-@group.command(epilog=example("wo book load book.json", "wo book load trade.csv instruction.csv", "wo book load mine.csv --kind ssi"))
+@group.command(
+    epilog=example(
+        "wo book load book.json", "wo book load trade.csv instruction.csv", "wo book load mine.csv --kind ssi"
+    )
+)
 def load(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="JSON by kind, or CSV named KIND.csv.")],
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="JSON by kind, or CSV named KIND.csv.")
+    ],
     kind: Annotated[str | None, typer.Option(help="The kind of every row, if the file does not say.")] = None,
     as_json: Json = False,
 ) -> None:
     """Load rows as new versions; all are checked first, and faults are named by file and line.
 
-    CSV: a header of field names; dots nest (quantity.value), numbers make lists (parties.0.bic); an empty cell is absent.
+    CSV: a header of field names; dots nest (quantity.value), numbers make lists (parties.0.bic); empty is absent.
     """
     from workflow_orchestration.cli import bookfile
 
@@ -51,6 +57,9 @@ def load(
 
 
 def _send(acting: Session, sections: list[Section]) -> dict[str, dict[str, int]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
     counts: dict[str, dict[str, int]] = {}
     total = sum(len(section.rows) for section in sections)
     with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as progress:
@@ -110,4 +119,4 @@ def get(
 ) -> None:
     """The newest version of one row."""
     found = session(ctx).api.get(at("/v1/book/{}/{}", kind, key))
-    show(found, as_json, lambda out, data: facts(out, data))
+    show(found, as_json, facts)

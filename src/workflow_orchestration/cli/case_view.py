@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
+from workflow_orchestration.cli.output import facts, heading, listing, plain, safe, table
 
-from workflow_orchestration.cli.output import facts, listing, safe, table
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _QUEUE = {"id": "id", "band": "band", "priority": "priority", "desk": "desk", "phase": "phase", "status": "status",
           "root cause": "root_cause", "reference": "reference", "cut-off": "cutoff_at", "title": "title"}  # fmt: skip
@@ -30,16 +30,16 @@ _PARTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 def queue(out: Console, data: Mapping[str, Any]) -> None:
     out.print(listing("Cases", _QUEUE, data["items"]))
     if data.get("next"):
-        out.print(f"More: --cursor {data['next']}, or --all", markup=False)
+        plain(out, f"More: --cursor {data['next']}, or --all")
 
 
 def case(out: Console, data: Mapping[str, Any]) -> None:
     """Facts, findings, what differs, what is proposed, and the records below it."""
-    out.print(Text(f"Case {safe(data.get('id'))}", style="bold"))
+    heading(out, f"Case {safe(data.get('id'))}")
     facts(out, {label: data.get(name) for label, name in _CASE.items()})
     findings(out, data.get("findings") or {})
     if proposal := data.get("proposal"):
-        out.print(Text(f"\nProposed: {safe(proposal.get('action'))} (tier {safe(proposal.get('tier'))})", style="bold"))
+        heading(out, f"\nProposed: {safe(proposal.get('action'))} (tier {safe(proposal.get('tier'))})")
         proposed(out, proposal)
     for title, name, fields in _PARTS:
         if data.get(name):
@@ -59,10 +59,11 @@ def proposed(out: Console, proposal: Mapping[str, Any]) -> None:
         out.print(table("Parameters", ("field", "value"), params.items()))
     _records(out, "Difference", content.get("diff"))
     _records(out, "Evidence", content.get("evidence"))
-    _records(out, "Validators", content.get("validations") or content.get("validators"))
+    _records(out, "Validators", content.get("validations"))
     for n, step in enumerate(content.get("steps") or (), start=1):
-        out.print(Text(f"\nStep {n}: {safe(step.get('type') or step.get('step'))}", style="bold"))
-        out.print(Text(safe(step.get("text") or step.get("payload") or step)))
+        to = f" to {step['to']}" if step.get("to") else ""
+        heading(out, f"\nStep {n}, {step.get('name')}: {step.get('kind')} {step.get('type')}{to}")
+        plain(out, step.get("payload"))
 
 
 def _records(out: Console, title: str, records: Sequence[Any] | None) -> None:

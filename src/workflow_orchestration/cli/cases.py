@@ -10,7 +10,7 @@ import typer
 
 from workflow_orchestration.cli import case_view
 from workflow_orchestration.cli.examples import example
-from workflow_orchestration.cli.output import Json, say, show
+from workflow_orchestration.cli.output import Json, plain, say, show, unless_any
 from workflow_orchestration.cli.session import Session, at, session
 
 group = typer.Typer(help="Cases: the queue of exceptions, and each one's story.", no_args_is_help=True,
@@ -24,10 +24,12 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="cases")
 
 
-@group.command("list", epilog=example("wo cases list --desk emea --band P1", "wo cases list --status open --all --json"))
+@group.command(
+    "list", epilog=example("wo cases list --desk emea --band P1", "wo cases list --status open --all --json")
+)
 def list_(
     ctx: typer.Context,
-    status: Annotated[str | None, typer.Option(help="open, resolved, rejected, failed, cancelled or expired.")] = "open",
+    status: Annotated[str, typer.Option(help="open, resolved, rejected, failed, cancelled, expired, or any.")] = "open",
     desk: Annotated[str | None, typer.Option(help="Only of this desk.")] = None,
     phase: Annotated[str | None, typer.Option(help="Only in this phase, e.g. AWAITING_APPROVAL.")] = None,
     root_cause: Annotated[str | None, typer.Option(help="Only of this root cause, e.g. CPTY_STOCK.")] = None,
@@ -41,7 +43,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Cases that your desks may see, most urgent first."""
-    filters = {"status": status, "desk": desk, "phase": phase, "root_cause": root_cause, "band": band,
+    filters = {"status": unless_any(status), "desk": desk, "phase": phase, "root_cause": root_cause, "band": band,
                "assignee": assignee, "reference": reference, "workflow": workflow, "limit": limit}  # fmt: skip
     pages = _pages(session(ctx), {**filters, "cursor": cursor}, every=every)
     items = [item for page in pages for item in page["items"]]
@@ -162,4 +164,4 @@ def comment(
 
 
 def _tell(case: dict[str, Any], as_json: bool) -> None:
-    show(case, as_json, lambda out, data: out.print(f"case {data.get('id')}: {data.get('status')}", markup=False))
+    show(case, as_json, lambda out, data: plain(out, f"case {data.get('id')}: {data.get('status')}"))

@@ -28,7 +28,7 @@ _RETRYABLE_STATUS = (429, 503)
 _PROBLEM = ("type", "title", "status", "detail", "fix", "instance")
 
 
-class _Again(Exception):
+class _TryAgainError(Exception):
     """This try failed in a way that another may cure; `after` is what the API asked to wait."""
 
     def __init__(self, failure: Refused | Unreachable, after: float | None = None) -> None:
@@ -63,16 +63,17 @@ class Api:
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         return _json(self.call("PUT", path, json=_given(body), repeatable=True))
 
-    def call(self, method: str, path: str, *, repeatable: bool, headers: Mapping[str, str] | None = None,
-             **content: Any) -> httpx.Response:
+    def call(
+        self, method: str, path: str, *, repeatable: bool, headers: Mapping[str, str] | None = None, **content: Any
+    ) -> httpx.Response:
         """One call with its retries; raises Refused or Unreachable."""
         retrying = Retrying(
-            retry=retry_if_exception_type(_Again), stop=stop_after_attempt(_TRIES), wait=_wait,
+            retry=retry_if_exception_type(_TryAgainError), stop=stop_after_attempt(_TRIES), wait=_wait,
             sleep=self._sleep, reraise=True,
         )  # fmt: skip
         try:
             return retrying(self._try, method, path, repeatable, dict(headers or {}), content)
-        except _Again as spent:
+        except _TryAgainError as spent:
             raise spent.failure from None
 
     def _try(self, method: str, path: str, repeatable: bool, headers: dict[str, str],
@@ -83,17 +84,19 @@ class Api:
             return response
         failure = problem(response)
         if repeatable and response.status_code in _RETRYABLE_STATUS:
-            raise _Again(failure, retry_after(response))
+            raise _TryAgainError(failure, retry_after(response))
         raise failure
 
     @contextmanager
-    def stream(self, path: str, *, params: Mapping[str, Any] | None = None,
-               headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
         """A GET whose answer is read as it comes; not tried again here: the reader knows where to go on."""
         kept = {k: v for k, v in (params or {}).items() if v is not None}
         try:
-            with self._http.stream("GET", path, params=kept, headers={**self._auth(), **(headers or {})},
-                                   timeout=STREAM_TIMEOUT) as response:
+            with self._http.stream(
+                "GET", path, params=kept, headers={**self._auth(), **(headers or {})}, timeout=STREAM_TIMEOUT
+            ) as response:
                 if not response.is_success:
                     response.read()
                     raise problem(response)
@@ -106,10 +109,10 @@ class Api:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _Again(self._unreachable(error)) from None
+            raise _TryAgainError(self._unreachable(error)) from None
         except httpx.HTTPError as error:
             if repeatable:
-                raise _Again(self._unreachable(error)) from None
+                raise _TryAgainError(self._unreachable(error)) from None
             raise self._unreachable(error) from None
 
     def _auth(self) -> dict[str, str]:
@@ -128,7 +131,7 @@ def problem(response: httpx.Response) -> Refused:
         told = None
     if not isinstance(told, dict) or "type" not in told:
         return Refused(
-            response.status_code, f"HTTP {response.status_code}", f"{response.request.url} answered {response.text[:200]!r}",
+            response.status_code, f"HTTP {response.status_code}", f"{response.url} answered {response.text[:200]!r}",
             "Is API_URL the platform's address? A proxy may have answered.",
         )  # fmt: skip
     facts = {k: v for k, v in told.items() if k not in _PROBLEM and v is not None}
@@ -147,7 +150,7 @@ _backoff = wait_exponential_jitter(initial=0.3, max=5.0, jitter=0.3)
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, _Again) and error.after is not None:
+    if isinstance(error, _TryAgainError) and error.after is not None:
         return min(error.after, _LONGEST_WAIT)
     return _backoff(state)
 

@@ -33,7 +33,7 @@ MEANINGS: dict[Code, str] = {
 }
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - the base of Refused, Unreachable ..., which say it all
     """Something that ends a command: its type's name, the cause, the fix, and further facts."""
 
     def __init__(self, code: Code, kind: str, cause: str, fix: str, *, facts: Mapping[str, Any] | None = None) -> None:

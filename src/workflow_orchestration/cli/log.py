@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
 
 from workflow_orchestration.cli.examples import example
 from workflow_orchestration.cli.exits import CheckFailed, WrongUsage
-from workflow_orchestration.cli.output import Json, say, show, table
+from workflow_orchestration.cli.output import Json, plain, say, show, table
 from workflow_orchestration.cli.session import at, session
 
-group = typer.Typer(help="The log: verify its chains, export it, and prove that tampering is found.", no_args_is_help=True,
+if TYPE_CHECKING:
+    from rich.console import Console
+
+group = typer.Typer(help="The log: verify it, export it, prove that tampering is found.", no_args_is_help=True,
                     epilog=example("wo log verify"))  # fmt: skip
 
 
@@ -42,14 +43,14 @@ def verify(
 
 def _report(out: Console, report: dict[str, Any]) -> None:
     size = f"{report['streams']} streams, {report['entries']} entries, {report['anchors']} anchors"
-    out.print(f"log: {'valid' if report['valid'] else 'INVALID'} ({size})", markup=False)
+    plain(out, f"log: {'valid' if report['valid'] else 'INVALID'} ({size})")
     if report["findings"]:
         rows = [(f["stream"], f["seq"], f["kind"], f["detail"]) for f in report["findings"]]
         out.print(table("Findings", ("stream", "entry", "kind", "what"), rows))
 
 
 @group.command(epilog=example("wo log export --case 0198... -o case.ndjson",
-                              "wo log export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z -o november.ndjson"))  # fmt: skip
+                              "wo log export --from 2026-11-01 --to 2026-12-01 -o november.ndjson"))  # fmt: skip
 def export(
     ctx: typer.Context,
     case: Annotated[str | None, typer.Option(help="Of this case, all of it.")] = None,
@@ -111,6 +112,8 @@ def tamper_test(as_json: Json = False) -> None:
 
     The log itself is only read. The copy lives in one transaction and is gone when it ends, however it ends.
     """
+    import asyncio
+
     import psycopg
 
     from workflow_orchestration import settings
@@ -124,7 +127,9 @@ def tamper_test(as_json: Json = False) -> None:
     show([trial.as_dict() for trial in trials], as_json, _trials)
     missed = [trial.what for trial in trials if not trial.passed]
     if missed:
-        raise CheckFailed("not found as they must be: " + "; ".join(missed), "Do not trust this log's proof; tell the makers.")
+        raise CheckFailed(
+            "not found as they must be: " + "; ".join(missed), "Do not trust this log's proof; tell the makers."
+        )
 
 
 def _trials(out: Console, trials: list[dict[str, Any]]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -48,6 +47,8 @@ for group in (serve, migrate, env, tokens, book, messages, cases, approvals, tas
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         print(f"wo {version('workflow-orchestration')}")
         raise typer.Exit
 
@@ -55,7 +56,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def root(
     ctx: typer.Context,
-    token: Annotated[str | None, typer.Option(help="Token to send; better in API_TOKEN, where no `ps` shows it.")] = None,
+    token: Annotated[str | None, typer.Option(help="Token to send; API_TOKEN is better: no `ps` shows it.")] = None,
     acting: Annotated[
         str | None,
         typer.Option("--as", metavar="USER:ROLES:DESKS", help="Act as a local user; needs LOCAL_ISSUER_KEY. "

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from workflow_orchestration.cli.examples import example
 from workflow_orchestration.cli.output import Json, facts, say, show, table
 from workflow_orchestration.cli.session import at, session
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 group = typer.Typer(help="Messages: the inbound door.", no_args_is_help=True,
                     epilog=example("wo messages post mt548.fin"))  # fmt: skip
@@ -21,12 +23,17 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="messages")
 
 
-@group.command(epilog=example("wo messages post mt548.fin", "cat batch.rje | wo messages post - --idempotency-key batch-7"))
+@group.command(
+    epilog=example("wo messages post mt548.fin", "cat batch.rje | wo messages post - --idempotency-key batch-7")
+)
 def post(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(help="A file of one message, or of several (RJE, separated by $); - is stdin.")],
+    file: Annotated[
+        str, typer.Argument(help="A file of one message, or of several (RJE, separated by $); - is stdin.")
+    ],
     idempotency_key: Annotated[
-        str | None, typer.Option(help="Makes a repetition safe beyond equal bytes; of several messages, -1, -2 ... follow it.")
+        str | None,
+        typer.Option(help="Makes a repetition safe beyond equal bytes; of several messages, -1, -2 ... follow it."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -49,13 +56,20 @@ def _posted(answer: dict[str, Any]) -> None:
     known = " (known already)" if answer.get("duplicate") else ""
     print(f"message {answer['message_id']}{known}")
     for item in answer.get("items", ()):
-        print(f"  item {item['n']}: " + (f"case {item['case_id']}" if item.get("case_id") else f"no case: {item['reason']}"))
+        print(
+            f"  item {item['n']}: "
+            + (f"case {item['case_id']}" if item.get("case_id") else f"no case: {item['reason']}")
+        )
 
 
-@group.command(epilog=example("wo --as feed:event_ingest messages watch /var/spool/swift", "wo messages watch inbox --once"))
+@group.command(
+    epilog=example("wo --as feed:event_ingest messages watch /var/spool/swift", "wo messages watch inbox --once")
+)
 def watch(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The inbox; done/ and refused/ are made in it.")],
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="The inbox; done/ and refused/ are made in it.")
+    ],
     once: Annotated[bool, typer.Option("--once", help="Take what lies there now, and end.")] = False,
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 1.0,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from workflow_orchestration.cli.examples import example
@@ -16,6 +14,8 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate() -> None:
     """Bring the database up to date, as its owner (DATABASE_OWNER_URL). Safe to run again, and twice at once."""
+    import asyncio
+
     import psycopg
 
     from workflow_orchestration import settings

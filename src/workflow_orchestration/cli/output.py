@@ -10,14 +10,15 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from workflow_orchestration.cli.exits import Failure, Refused
+
+if TYPE_CHECKING:  # rich is imported where it draws: `wo --json` and `wo token` never need it
+    from rich.console import Console
+    from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
 #: Columns when nobody looks: wide enough that ids are never cut in a pipe.
@@ -26,6 +27,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 def console() -> Console:
+    from rich.console import Console
+
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, soft_wrap=False)
 
 
@@ -35,6 +38,11 @@ def safe(value: Any) -> str:
         return "-"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def unless_any(state: str) -> str | None:
+    """A filter as typed; `any` filters nothing."""
+    return None if state == "any" else state
 
 
 def print_json(data: Any) -> None:
@@ -51,6 +59,9 @@ def show(data: Any, as_json: bool, human: Callable[[Console, Any], None]) -> Non
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table whose first column (an id, a name) is never cut."""
+    from rich.table import Table
+    from rich.text import Text
+
     made = Table(title=title, title_justify="left", header_style="bold")
     for n, column in enumerate(columns):
         made.add_column(column, no_wrap=n == 0, overflow="fold")
@@ -66,10 +77,25 @@ def listing(title: str, fields: Mapping[str, str], rows: Sequence[Mapping[str, A
 
 def facts(out: Console, pairs: Mapping[str, Any]) -> None:
     """One line for each fact that there is."""
+    from rich.text import Text
+
     width = max(map(len, pairs), default=0)
     for name, value in pairs.items():
         if value not in (None, "", [], {}):
             out.print(Text(f"{name:<{width}}  ", style="bold").append(Text(safe(value), style="not bold")))
+
+
+def heading(out: Console, text: str) -> None:
+    from rich.text import Text
+
+    out.print(Text(safe(text), style="bold"))
+
+
+def plain(out: Console, text: Any) -> None:
+    """Data as it is: no markup is read in it."""
+    from rich.text import Text
+
+    out.print(Text(safe(text)))
 
 
 def say(text: str) -> None:

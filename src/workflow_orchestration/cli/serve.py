@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from workflow_orchestration.cli.examples import example
@@ -19,6 +17,8 @@ def add_to(app: typer.Typer) -> None:
 @group.command(epilog=example("wo serve api"))
 def api() -> None:
     """The API and its pages (API_HOST, API_PORT) and its metrics (METRICS_PORT). SIGTERM stops it cleanly."""
+    import asyncio
+
     from workflow_orchestration import settings
     from workflow_orchestration.api import server
 
@@ -28,6 +28,8 @@ def api() -> None:
 @group.command(epilog=example("METRICS_PORT=9091 wo serve worker"))
 def worker() -> None:
     """A worker: runs the graphs, delivers effects, watches deadlines. SIGTERM lets it drain (DRAIN_SECONDS)."""
+    import asyncio
+
     from workflow_orchestration import settings
     from workflow_orchestration.worker import main as worker_main
 

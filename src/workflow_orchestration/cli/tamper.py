@@ -128,7 +128,7 @@ async def _victim(conn: Conn, anchors: Anchors) -> Victim:
             seq = min(anchored, row["seq"] - 1)  # an entry that has one before it and one after it
             return Victim(row["stream"], seq, row["seq"], anchored)
     raise CheckFailed("no stream of three entries or more has an anchor, so a rewrite could not be shown",
-                      "Let the worker run until LOG_ANCHOR_FILE has a line (LOG_ANCHOR_SECONDS), then try again.")  # fmt: skip
+                      "Let the worker run until LOG_ANCHOR_FILE has a line, then try again.")  # fmt: skip
 
 
 async def _try(conn: Conn, anchors: Anchors, victim: Victim, tampering: Tampering) -> Trial:

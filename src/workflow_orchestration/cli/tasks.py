@@ -8,7 +8,7 @@ import typer
 
 from workflow_orchestration.cli.assignments import assignments
 from workflow_orchestration.cli.examples import example
-from workflow_orchestration.cli.output import Json, listing, say, show
+from workflow_orchestration.cli.output import Json, listing, say, show, unless_any
 from workflow_orchestration.cli.session import at, session
 
 group = typer.Typer(help="Tasks and information requests.", no_args_is_help=True, epilog=example("wo tasks list"))
@@ -21,12 +21,12 @@ def add_to(app: typer.Typer) -> None:
 @group.command("list", epilog=example("wo tasks list --state open"))
 def list_(
     ctx: typer.Context,
-    state: Annotated[str | None, typer.Option(help="open, done or cancelled.")] = "open",
+    state: Annotated[str, typer.Option(help="open, done, cancelled, or any.")] = "open",
     case: Annotated[str | None, typer.Option(help="Only of this case.")] = None,
     as_json: Json = False,
 ) -> None:
     """Tasks that your desks may see, oldest first."""
-    found = session(ctx).api.get("/v1/tasks", params={"state": state, "case_id": case})
+    found = session(ctx).api.get("/v1/tasks", params={"state": unless_any(state), "case_id": case})
     fields = {"id": "id", "role": "role", "kind": "kind", "state": "state", "case": "case_id", "text": "text"}
     show(found, as_json, lambda out, data: out.print(listing("Tasks", fields, data["items"])))
 
@@ -35,7 +35,9 @@ def list_(
 def complete(
     ctx: typer.Context,
     task: Annotated[str, typer.Argument(help="The task's id.")],
-    result: Annotated[list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Part of the result; repeat it.")] = None,
+    result: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Part of the result; repeat it.")
+    ] = None,
     comment: Annotated[str | None, typer.Option(help="What you did, for the log.")] = None,
     as_json: Json = False,
 ) -> None:

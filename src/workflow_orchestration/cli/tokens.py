@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from workflow_orchestration.cli.examples import example
-from workflow_orchestration.domain.roles import Role
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command(epilog=example("API_TOKEN=$(wo token --user anna --roles ops_approver --desk emea) wo cases list"))(token)
+    app.command(epilog=example("API_TOKEN=$(wo token --user anna --roles ops_approver --desk emea) wo cases list"))(
+        token
+    )
 
 
 def token(
     user: Annotated[str, typer.Option(help="Whom the token names; the log and the two-person rule know them by it.")],
-    roles: Annotated[str, typer.Option(help="Roles, separated by commas: " + ", ".join(Role) + ".")],
+    roles: Annotated[
+        str, typer.Option(help="Roles, separated by commas, e.g. ops_analyst,ops_approver (docs/reference/roles.md).")
+    ],
     desk: Annotated[list[str] | None, typer.Option(help="A desk whose cases it sees; repeat it. Without: all.")] = None,
     minutes: Annotated[int, typer.Option(min=1, max=60 * 24 * 30, help="How long it is valid.")] = 480,
 ) -> None:

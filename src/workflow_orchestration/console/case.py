@@ -45,11 +45,13 @@ async def _whole(conn: Conn, case_id: str, visitor: Principal) -> dict[str, Any]
     asked = await rows_of.approval(conn, str(pending["id"]), visitor) if pending else None
     proposal = row["proposal"]
     content = views.proposal(proposal["content"] if proposal else None)
+    assessment = row["findings"].get("assessment", {})
     entries = await _newest_entries(conn, case_id)
     return {
         **_standing(row, visitor), "stale": None, "proposal": content, "findings": views.findings(row["findings"]),
-        "diff": views.diff(row["diff"], proposed=content is not None),
-        "checks": views.checks(proposal["validations"], proposal["action"]) if proposal else [],
+        "notes": assessment.get("notes", []), "warnings": views.warnings(assessment),
+        "diff": views.diff(row["diff"] or assessment.get("diff", []), proposed=content is not None),
+        "checks": views.checks(proposal["validations"], proposal["content"].get("gates", {})) if proposal else [],
         "evidence": views.evidence(content, row["items"]), "entries": entries, "fresh": False,
         "last_seq": entries[-1]["seq"] if entries else 0, **_asked(asked, content, visitor),
     }  # fmt: skip
@@ -93,4 +95,6 @@ def _stale(row: Row, shown: str) -> str | None:
         return None
     if shown == "none":
         return "A decision is asked for now."
-    return "What this page shows was replaced by a newer approval." if pending else "The approval on this page is closed."
+    if pending:
+        return "What this page shows was replaced by a newer approval."
+    return "The approval on this page is closed."

@@ -17,15 +17,15 @@ from workflow_orchestration.console.session import Visitor, VisitorRoute
 from workflow_orchestration.domain.errors import InvalidRequest, PlatformError
 from workflow_orchestration.domain.roles import Principal
 from workflow_orchestration.store import approvals
-from workflow_orchestration.store.decide import decide
 from workflow_orchestration.store.db import Row
+from workflow_orchestration.store.decide import decide
 
 router = APIRouter(route_class=VisitorRoute, include_in_schema=False)
 
 #: What came of a decision, for the person who made it.
 _TOLD = {
     "approved": ("Approved", "That was the last approval needed: the platform carries it out now, once."),
-    "pending": ("Your approval is recorded", "It still needs {missing} from somebody else; nothing happens before that."),
+    "pending": ("Your approval is recorded", "It needs {missing} from somebody else; nothing happens before that."),
     "rejected": ("Rejected", "The case goes on without this proposal."),
     "edit": ("Your edit is proposed", "All checks run again, and others decide on the new approval."),
     "request_info": ("Your question is asked", "A new approval opens once it is answered."),
@@ -68,7 +68,7 @@ async def _refused(request: Request, services: Services, error: PlatformError, f
 
 
 def _told(answer: Row) -> dict[str, str]:
-    what = "escalate" if "successor" in answer else answer.get("by_what", answer["state"])
+    what: str = "escalate" if "successor" in answer else answer.get("by_what", answer["state"])
     missing = max(1, answer["needed"] - answer.get("approvals", 0))
     values = {"missing": "1 more approval" if missing == 1 else f"{missing} more approvals", "tier": answer["tier"]}
     title, detail = _TOLD[what]

@@ -30,7 +30,8 @@ _SENT = {
 
 async def read(request: Request) -> dict[str, str]:
     """A form's fields as text; what cannot be stored is refused by name."""
-    fields = {name: text.replace("\r\n", "\n") for name, text in (await request.form()).items() if isinstance(text, str)}
+    sent = (await request.form()).items()
+    fields = {name: text.replace("\r\n", "\n") for name, text in sent if isinstance(text, str)}
     for name, text in fields.items():
         if "\x00" in text:
             raise InvalidRequest("the text contains NUL", errors=[{"field": name, "cause": "contains NUL"}])

@@ -76,7 +76,8 @@ async def _context(conn: Conn, visitor: Principal, wanted: Wanted) -> dict[str, 
 def _mine(pending: list[dict[str, Any]], visitor: Principal) -> list[dict[str, Any]]:
     """Those of the pending approvals on which this person may decide."""
     asked = [{**a, "content": {}} for a in pending]
-    return [{**rows_of.summary(a), "given": len(a["deciders"])} for a in asked if rows_of.allowed_decisions(a, a["deciders"], visitor)]
+    mine = [a for a in asked if rows_of.allowed_decisions(a, a["deciders"], visitor)]
+    return [{**rows_of.summary(a), "given": len(a["deciders"])} for a in mine]
 
 
 def _filters(wanted: Wanted, visitor: Principal) -> list[dict[str, Any]]:

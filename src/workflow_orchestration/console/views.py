@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflow_orchestration.console.words import label
-from workflow_orchestration.domain.actions import ACTIONS
 from workflow_orchestration.domain.roles import Principal
 from workflow_orchestration.domain.validators import VALIDATORS
 
@@ -50,9 +49,8 @@ def _cell(side: str, text: str | None, marked: bool, mark: str) -> Row:
             "tone": "proposed" if changes else "differs"}
 
 
-def checks(validations: Sequence[Row], action: str) -> list[Row]:
+def checks(validations: Sequence[Row], gates: Mapping[str, Sequence[str]]) -> list[Row]:
     """Every validator's answer, those that gate this action first."""
-    gates = ACTIONS[action].gates if action in ACTIONS else {}
     shown = [_check(row, gates.get(row["stage"], ())) for row in validations]
     return sorted(shown, key=lambda c: (_STAGES.index(c["stage"]), not c["gates"], not c["blocks"], c["id"]))
 
@@ -60,7 +58,7 @@ def checks(validations: Sequence[Row], action: str) -> list[Row]:
 def _check(row: Row, gates: Sequence[str]) -> Row:
     known = VALIDATORS.get(row["validator"])
     gating = row["validator"] in gates
-    return {"id": row["validator"], "title": known.title if known else "", "outcome": row["outcome"],
+    return {"id": row["validator"], "title": known.about if known else "", "outcome": row["outcome"],
             "detail": row["detail"], "stage": row["stage"], "gates": gating, "tone": TONES.get(row["outcome"], ""),
             "blocks": gating and row["outcome"] in ("FAIL", "NOT_RUN")}
 
@@ -108,5 +106,17 @@ def evidence(content: Row | None, items: Sequence[Row]) -> list[Row]:
 
 
 def findings(found: Row) -> list[tuple[str, Any]]:
-    """Findings by topic; the field diff has a table of its own."""
-    return [(topic, value) for topic, value in found.items() if topic != "diff"]
+    """What was found, by topic; the field diff has a table of its own, the notes stand in the rationale."""
+    assessment = {name: value for name, value in found.get("assessment", {}).items() if name not in ("diff", "notes")}
+    return [(topic, assessment if topic == "assessment" else value) for topic, value in found.items() if value]
+
+
+def warnings(assessment: Row) -> list[tuple[str, str]]:
+    """What everybody who opens the case must see first."""
+    found = []
+    if assessment.get("stop"):
+        found.append(("Legal stop", "A legal code or a possible sanctions match: only compliance may decide."))
+    if assessment.get("suspected_injection"):
+        found.append(("A message tries to give instructions", "Its text is data here and has changed nothing; "
+                      "read the narrative with suspicion."))
+    return found

@@ -10,8 +10,8 @@ from typing import Any
 
 #: Words that are written otherwise than they are spelt in code.
 _WORDS = {
-    "isin": "ISIN", "ssi": "SSI", "bic": "BIC", "csd": "CSD", "id": "id", "eur": "EUR", "dk": "DK", "cpty": "counterparty",
-    "econ": "economic", "qty": "quantity", "ccy": "currency", "sha256": "SHA-256", "ssis": "SSIs", "utc": "UTC",
+    "isin": "ISIN", "ssi": "SSI", "bic": "BIC", "csd": "CSD", "id": "id", "eur": "EUR", "dk": "DK",
+    "cpty": "counterparty", "econ": "economic", "qty": "quantity", "ccy": "currency", "sha256": "SHA-256", "ssis": "SSIs", "utc": "UTC",
     "ops": "ops", "fx": "FX", "ref": "reference", "docs": "documents", "info": "information", "at": "at",
 }  # fmt: skip
 #: Short codes that people say as they are: tiers, bands, validators, rules, message types.

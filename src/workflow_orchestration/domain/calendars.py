@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from importlib import import_module
 from zoneinfo import ZoneInfo
 
 from workflow_orchestration.domain import book
@@ -29,6 +30,12 @@ _CURRENCY_HOLIDAYS: dict[str, tuple[str, str, str | None]] = {
 
 class NoCalendarError(LookupError):
     """The market's calendar or currency is not known: the rule that asked cannot run."""
+
+
+def load() -> None:
+    """Import the calendar libraries now: a worker does so before its first case."""
+    for library in ("exchange_calendars", "holidays"):
+        import_module(library)
 
 
 def is_business_day(market: book.Market, day: date) -> bool:

@@ -43,27 +43,28 @@ class Phase(StrEnum):
 
 
 _P = Phase
-#: Out of every phase in which somebody works: a supervisor or compliance takes over, the opener cancels, or a
-#: newer status re-runs the triage.
-_ANY_TIME = frozenset({_P.STOPPED, _P.ESCALATED, _P.CANCELLED, _P.NORMALISED})
+#: Out of every phase in which there is work: a newer status is looked at, compliance stops it, the run fails or a
+#: person passes it up, the opener cancels or the deadline comes.
+_ANY_TIME = frozenset({_P.INVESTIGATING, _P.STOPPED, _P.ESCALATED, _P.CANCELLED})
 
-#: Phase -> phases that may follow. Nothing else is legal; CANCELLED and REJECTED_INPUT are final.
+#: Phase -> phases that may follow; nothing else is legal. Phases may be passed in one step of work (a node that
+#: normalises, triages and investigates writes INVESTIGATING), and what needs no approval goes to EXECUTING.
 EDGES: dict[Phase, frozenset[Phase]] = {
-    _P.RECEIVED: frozenset({_P.NORMALISED, _P.REJECTED_INPUT, _P.CANCELLED}),
-    _P.NORMALISED: frozenset({_P.TRIAGED, _P.STOPPED, _P.ESCALATED, _P.CANCELLED}),
-    _P.TRIAGED: frozenset({_P.INVESTIGATING, _P.PROPOSED}) | _ANY_TIME,
-    _P.INVESTIGATING: frozenset({_P.PROPOSED}) | _ANY_TIME,
-    _P.PROPOSED: frozenset({_P.AWAITING_APPROVAL, _P.APPROVED}) | _ANY_TIME,
-    _P.AWAITING_APPROVAL: frozenset({_P.APPROVED, _P.PROPOSED, _P.INVESTIGATING, _P.CLOSED}) | _ANY_TIME,
-    _P.APPROVED: frozenset({_P.EXECUTING}) | _ANY_TIME,
+    _P.RECEIVED: frozenset({_P.NORMALISED, _P.REJECTED_INPUT}) | _ANY_TIME,
+    _P.NORMALISED: frozenset({_P.TRIAGED}) | _ANY_TIME,
+    _P.TRIAGED: frozenset({_P.PROPOSED}) | _ANY_TIME,
+    _P.INVESTIGATING: frozenset({_P.PROPOSED, _P.RESOLVED}) | _ANY_TIME,
+    _P.PROPOSED: frozenset({_P.AWAITING_APPROVAL, _P.EXECUTING}) | _ANY_TIME,
+    _P.AWAITING_APPROVAL: frozenset({_P.APPROVED, _P.PROPOSED, _P.CLOSED}) | _ANY_TIME,
+    _P.APPROVED: frozenset({_P.EXECUTING, _P.RESOLVED}) | _ANY_TIME,
     _P.EXECUTING: frozenset({_P.AWAITING_EXTERNAL, _P.RESOLVED}) | _ANY_TIME,
-    _P.AWAITING_EXTERNAL: frozenset({_P.EXECUTING, _P.RESOLVED, _P.INVESTIGATING}) | _ANY_TIME,
-    _P.STOPPED: frozenset({_P.AWAITING_APPROVAL, _P.NORMALISED, _P.ESCALATED, _P.RESOLVED, _P.CANCELLED}),
-    _P.ESCALATED: frozenset({_P.NORMALISED, _P.PROPOSED, _P.AWAITING_APPROVAL, _P.RESOLVED, _P.CANCELLED}),
-    _P.RESOLVED: frozenset({_P.CLOSED, _P.REOPENED}),
+    _P.AWAITING_EXTERNAL: frozenset({_P.EXECUTING, _P.RESOLVED}) | _ANY_TIME,
+    _P.STOPPED: frozenset({_P.PROPOSED, _P.AWAITING_APPROVAL, _P.RESOLVED}) | _ANY_TIME,
+    _P.ESCALATED: frozenset({_P.PROPOSED, _P.AWAITING_APPROVAL, _P.RESOLVED, _P.REOPENED}) | _ANY_TIME,
+    _P.RESOLVED: frozenset({_P.CLOSED, _P.REOPENED}) | _ANY_TIME,
     _P.CLOSED: frozenset({_P.REOPENED}),
-    _P.REOPENED: frozenset({_P.NORMALISED, _P.CANCELLED}),
-    _P.CANCELLED: frozenset(),
+    _P.REOPENED: frozenset({_P.NORMALISED}) | _ANY_TIME,
+    _P.CANCELLED: frozenset({_P.REOPENED}),
     _P.REJECTED_INPUT: frozenset(),
 }
 

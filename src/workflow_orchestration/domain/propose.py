@@ -86,7 +86,8 @@ def _try(facts: Facts, assessment: Assessment, name: str) -> Proposal | None:
         return None
 
 
-def _validated(action: Action, params: dict[str, Any]) -> Params:
+def valid_params(action: Action, params: dict[str, Any]) -> Params:
+    """Parameters by the action's own schema; InvalidRequest names each field that is wrong."""
     try:
         return action.params.model_validate(params)
     except ValidationError as error:

@@ -9,8 +9,8 @@ from typing import Any
 from workflow_orchestration.domain import book as books
 from workflow_orchestration.domain.cases import base_reference
 from workflow_orchestration.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from workflow_orchestration.domain.roles import UNASSIGNED, Principal
-from workflow_orchestration.store import book, cases, log, tasks, threads
+from workflow_orchestration.domain.roles import ALL_DESKS, UNASSIGNED, Principal
+from workflow_orchestration.store import book, cases, lifecycle, log, tasks, threads
 from workflow_orchestration.store.db import Conn, Row
 
 
@@ -59,13 +59,33 @@ async def _known_references(conn: Conn, opening: Opening) -> list[str | None]:
     raise InvalidRequest(cause, errors=[{"field": "reference", "cause": cause}])
 
 
+def ensured(asked: dict[str, Any], principal: Principal) -> cases.NewCase:
+    """A scheduler's case: on the desk it names, or on its only one."""
+    desks = sorted(principal.desks - {ALL_DESKS, UNASSIGNED})
+    desk = asked.pop("desk") or (desks[0] if len(desks) == 1 else None)
+    if desk is None:
+        raise InvalidRequest("desk: you have not exactly one, so name the case's",
+                             errors=[{"field": "desk", "cause": "required, because you do not have exactly one"}])
+    if not principal.sees(desk):
+        raise Forbidden(f"desk {desk} is not one of yours")
+    return cases.NewCase(**asked, desk=desk, requester=principal.id, title=asked["key"])
+
+
+async def cancel(conn: Conn, case_id: str, principal: Principal, *, owner: str | None, comment: str | None) -> str:
+    """End an open case for somebody who sees it; returns its status, or `cancelling`."""
+    await cases.get_visible(conn, case_id, principal)
+    status = await lifecycle.cancel(conn, case_id, actor=principal.actor(), owner=owner)
+    if comment:
+        await log.append(conn, case_id, [log.Entry("case.comment", principal.actor(), {"text": comment})])
+    return status
+
+
 async def assign(conn: Conn, case_id: str, principal: Principal, *, assignee: str | None, desk: str | None) -> Row:
     """Give a case to a person, a desk or both. Only somebody who sees both desks moves a case between them."""
     case = await cases.get_visible(conn, case_id, principal)
     if desk is not None and desk != case["desk"]:
         await _check_desk(conn, desk, principal)
-    changes = {name: value for name, value in (("assignee", assignee), ("desk", desk)) if value is not None}
-    return await cases.change(conn, case_id, principal.actor(), "case.assigned", **changes)
+    return await cases.change(conn, case_id, principal.actor(), "case.assigned", assignee=assignee, desk=desk)
 
 
 async def _check_desk(conn: Conn, desk: str, principal: Principal) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workflow_orchestration.domain.actions import ACTIONS
 from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.domain.decisions import Decision, parse
 from workflow_orchestration.domain.errors import (
@@ -23,6 +24,7 @@ from workflow_orchestration.domain.errors import (
     Superseded,
 )
 from workflow_orchestration.domain.facts import Outcome, Tier
+from workflow_orchestration.domain.propose import valid_params
 from workflow_orchestration.domain.roles import NEXT_TIER, QUORUMS, Operation, Principal, Role, quorum_met
 from workflow_orchestration.store import approvals, cases, log, threads
 from workflow_orchestration.store.approvals import Policy
@@ -159,6 +161,7 @@ async def _check_editable(conn: Conn, approval: Row, decision: Decision) -> None
         raise InvalidRequest(f"edited_params.{foreign[0]} cannot be edited",
                              fix=f"Editable: {', '.join(sorted(editable)) or 'nothing'}.",
                              errors=[{"field": f"edited_params.{name}", "cause": "not editable"} for name in foreign])
+    valid_params(ACTIONS[proposal["action"]], {**proposal["content"]["params"], **(decision.edited_params or {})})
 
 
 async def raise_tier(conn: Conn, approval: Row, policy: Policy) -> dict[str, Any]:

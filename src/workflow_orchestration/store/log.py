@@ -34,11 +34,19 @@ class Entry:
 
 
 WORKER = {"type": "service", "id": "worker"}
+#: What an exported entry says: all that is hashed, and the hash, so that anybody can check it.
+_TOLD = (*_HASHED, "hash")
 
 
 def entry_hash(row: Row) -> str:
     """The hash of an entry as stored; `verify` computes it again."""
     return sha256({name: row[name] for name in _HASHED})
+
+
+def as_told(row: Row) -> dict[str, Any]:
+    """An entry for people and exports, in the very form that is hashed; `superseded` where it is known."""
+    told = {name: plain(row[name]) for name in _TOLD}
+    return {**told, "superseded": row["superseded"]} if "superseded" in row else told
 
 
 async def append(conn: Conn, stream: str, entries: Sequence[Entry]) -> int:

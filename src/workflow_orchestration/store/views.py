@@ -7,7 +7,7 @@ from typing import Any, get_args
 from workflow_orchestration.domain.decisions import Verb
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.domain.roles import QUORUMS, Operation, Principal
-from workflow_orchestration.store import approvals, cases, effects, tasks
+from workflow_orchestration.store import approvals, cases, effects, log, tasks
 from workflow_orchestration.store.db import Conn, Row, one, rows
 
 #: More rows of one kind than any case has; a longer list is read through its own endpoint.
@@ -22,7 +22,7 @@ async def case(conn: Conn, case_id: str, principal: Principal) -> Row:
     content = proposal["content"] if proposal else {}
     return {
         **row, "threads": threads, "references": await cases.references(conn, case_id), "proposal": proposal,
-        "diff": content.get("diff") or row["findings"].get("diff") or [],
+        "diff": content.get("diff") or (row["findings"].get("assessment") or {}).get("diff") or [],
         "items": await cases.items(conn, case_id),
         "approvals": await _approvals_of(conn, case_id, principal),
         "effects": await effects.page(conn, principal, case_id=case_id, limit=_MANY),
@@ -83,3 +83,10 @@ def allowed_decisions(approval: Row, deciders: list[str], principal: Principal) 
     if not (principal.may(Operation.APPROVAL_DECIDE) and principal.roles & QUORUMS[Tier(approval["tier"])].roles):
         return []
     return [verb for verb in get_args(Verb) if verb != "edit" or approval["content"].get("editable")]
+
+
+async def log_page(conn: Conn, case_id: str, principal: Principal, *, after: int, limit: int) -> Row:
+    """A page of a case's log, and the number after which the next one begins."""
+    await cases.get_visible(conn, case_id, principal)
+    found = await log.read(conn, case_id, after=after, limit=limit)
+    return {"items": [log.as_told(row) for row in found], "next": found[-1]["seq"] if len(found) == limit else None}

@@ -20,6 +20,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from psycopg_pool import PoolTimeout
 
+from workflow_orchestration.domain import calendars
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.settings import Settings
 from workflow_orchestration.store import schema, work
@@ -105,6 +106,7 @@ class Worker:
     # -- claiming ---------------------------------------------------------------------------------------------
 
     async def _claim_until_drained(self) -> None:
+        await asyncio.to_thread(calendars.load)  # seconds, once: not while a heart has to beat
         await self._wait_for_schema()
         with self._bell.hear(WORK) as woken:
             while not self._draining.is_set():

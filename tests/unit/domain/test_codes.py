@@ -60,7 +60,9 @@ def test_codes_that_may_be_a_trade_error_have_a_tier_floor(code: str, floor: str
 
 
 @pytest.mark.parametrize(
-    ("reasons", "worst"), [(("DMON", "DEPT"), "ECON_AMOUNT"), (("DMON", "DELN"), "ECON_TERMS"), (("OTHR", "DQUA"), "ECON_QTY")]
+    ("reasons", "worst"), [
+        (("DMON", "DEPT"), "ECON_AMOUNT"), (("DMON", "DELN"), "ECON_TERMS"), (("OTHR", "DQUA"), "ECON_QTY"),
+    ]
 )  # fmt: skip
 def test_worst_code_decides_in_whatever_order_they_come(reasons: tuple[str, ...], worst: str) -> None:
     for order in permutations(reasons):

@@ -64,9 +64,8 @@ def test_each_field_of_the_allegement_is_compared(desk: Desk, field: str, change
 
 
 def test_equal_values_written_differently_are_equal(desk: Desk) -> None:
-    same = desk.item(
-        BOTH[1], amount=Money(ccy="EUR", value=Decimal("123456.5")), quantity=Quantity(type="UNIT", value=Decimal("1000.000"))
-    )  # fmt: skip
+    amount = Money(ccy="EUR", value=Decimal("123456.5"))
+    same = desk.item(BOTH[1], amount=amount, quantity=Quantity(type="UNIT", value=Decimal("1000.000")))
     assert diff.compare(desk.facts(BOTH[0], items=(same,))) == ()
 
 
@@ -81,7 +80,9 @@ def test_copy_of_our_instruction_serves_where_the_book_has_none(desk: Desk) -> N
     assert (row.trade, row.ours) == ("EUR 250000.00", "EUR 255000.00")
 
 
-@pytest.mark.parametrize(("value", "text"), [("5", "5"), ("5.00", "5"), ("0.10", "0.1"), ("1E+3", "1000"), ("100", "100")])
+@pytest.mark.parametrize(
+    ("value", "text"), [("5", "5"), ("5.00", "5"), ("0.10", "0.1"), ("1E+3", "1000"), ("100", "100")]
+)
 def test_numbers_are_plain_digits_without_trailing_zeros(value: str, text: str) -> None:
     assert diff.number(Decimal(value)) == text
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
-from typing_extensions import Self
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from workflow_orchestration.api.schemas.approvals import ApprovalInCase, ValidationView
 from workflow_orchestration.api.schemas.common import Body, Comment, Moment, Object, Text, View
 from workflow_orchestration.api.schemas.effects import EffectView
 from workflow_orchestration.api.schemas.tasks import TaskView
 from workflow_orchestration.domain.cases import CaseStatus
+from workflow_orchestration.domain.workflows import WORKFLOWS
 
 #: Ways to end after which a scheduler may start the same job again; a resolved or rejected case is never repeated.
 Restartable = Literal["failed", "cancelled", "expired"]
+
+
+def _known(workflow: str) -> str:
+    if workflow not in WORKFLOWS:
+        raise ValueError(f"there is no such workflow; use one of: {', '.join(sorted(WORKFLOWS))}")
+    return workflow
+
+
+Workflow = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(WORKFLOWS)})]
 
 
 class CaseSummary(View):
@@ -47,13 +56,34 @@ class CaseSummary(View):
     ended_at: datetime | None = None
 
 
+def _split(value: Any) -> Any:
+    """`ids=a,b` as well as `ids=a&ids=b`."""
+    return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
+
+
+class CaseQuery(Body):
+    """Filters of the queue. A misspelt one is refused: it would silently list everything."""
+
+    status: CaseStatus | None = None
+    desk: Text | None = None
+    workflow: Text | None = None
+    phase: Text | None = None
+    root_cause: Text | None = None
+    band: Text | None = None
+    assignee: Text | None = None
+    reference: Text | None = None
+    ids: Annotated[list[UUID] | None, BeforeValidator(_split), Field(max_length=200, description="Only these.")] = None
+    cursor: Annotated[str | None, Field(max_length=300, description="`next` of the page before.")] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class CaseListed(CaseSummary):
     pending_approvals: int
 
 
 class CasePage(View):
     items: list[CaseListed]
-    next_cursor: str | None = Field(None, description="Send as `cursor` for the next page; null at the end.")
+    next: str | None = Field(None, description="Send as `cursor` for the next page; null at the end.")
 
 
 class ThreadView(View):
@@ -100,7 +130,7 @@ class CaseView(CaseSummary):
 
 
 class CaseOpening(Body):
-    workflow: Text = Field(examples=["settlement"])
+    workflow: Workflow = Field(examples=["settlement"])
     account: Text = Field(examples=["SAFE-0001"])
     reference: Text = Field(description="An instruction or trade of the book.", examples=["WO-1001"])
     desk: Text | None = Field(None, description="By default the account's.")
@@ -109,8 +139,9 @@ class CaseOpening(Body):
 
 
 class CaseEnsure(Body):
-    workflow: Text = Field(examples=["settlement"])
-    key: Text = Field(description="Stable: the same job asks with the same key.", examples=["airflow/eod/2026-11-24/FX"])
+    workflow: Workflow = Field(examples=["settlement"])
+    key: Text = Field(description="Stable: the same job asks with the same key.",
+                      examples=["airflow/eod/2026-11-24/FX"])
     owner: Text = Field(description="Who asks now; only the last one may cancel.", examples=["ti-019aabcd"])
     restart_on: list[Restartable] = Field([], max_length=3)
     expires_at: Moment | None = None

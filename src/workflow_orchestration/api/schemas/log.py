@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field
@@ -13,7 +12,7 @@ from workflow_orchestration.api.schemas.common import Object, View
 class LogEntry(View):
     stream: str = Field(description="The case's id, or `system`.")
     seq: int = Field(description="Number in its stream, without gaps; also the event's id.")
-    at: datetime
+    at: str = Field(description="UTC, as hashed.", json_schema_extra={"format": "date-time"})
     actor: Object = Field(description="Who: type, id and roles, from the verified token.")
     type: str = Field(examples=["case.opened", "approval.decided"])
     data: Object
@@ -27,7 +26,7 @@ class LogEntry(View):
 
 
 class LogPage(View):
-    entries: list[LogEntry]
+    items: list[LogEntry]
     next: int | None = Field(None, description="Send as `after` for the next page; null at the end.")
 
 

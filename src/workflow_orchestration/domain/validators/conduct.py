@@ -36,6 +36,8 @@ def screening(context: Context) -> Verdict:
     lists = sorted({f"{entry.list_name} {entry.list_version}" for entry in listed})
     hits = [f"{hit.screened} may be {hit.entry} (score {hit.score})" for hit in sanctions.screen(context.facts)]
     checked = len(sanctions.screened(context.facts))
+    if not checked:
+        return "NOT_RUN", "nobody is named in this case"
     return verdict(hits, f"{checked} names and BICs against {', '.join(lists)}")
 
 
@@ -83,7 +85,8 @@ def freshness(context: Context) -> Verdict:
         return "FAIL", f"the status is {_minutes(age)} minutes old; {facts.market.market} allows {_minutes(limit)}"
     if then is not None and facts.status is not None and _changed(context):
         return "FAIL", f"the status is now {', '.join(codes.labels(facts.status))}; the proposal was made on another"
-    return "PASS", f"the status is {_minutes(age)} minutes old and unchanged"
+    unchanged = " and what the proposal was made on" if then is not None else ""
+    return "PASS", f"the status is {_minutes(age)} minutes old{unchanged}"
 
 
 def _minutes(span: timedelta) -> int:

@@ -1,0 +1,48 @@
+"""Runs the API: its port, its metrics' port, and an orderly end in which open streams close at once."""
+
+from __future__ import annotations
+
+import asyncio
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from workflow_orchestration import process_log
+from workflow_orchestration.api import metrics
+from workflow_orchestration.api.app import create_app
+from workflow_orchestration.api.services import Services
+from workflow_orchestration.settings import Settings
+
+#: Seconds that requests in flight have to end, after streams and waits were told to.
+GRACE_SECONDS = 10
+_IDLE_SECONDS = 65
+
+
+class Server(uvicorn.Server):
+    """Tells streams and waits to end as soon as the process is told to."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._services: Services = app.state.services
+        super().__init__(uvicorn.Config(
+            app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False,
+            server_header=False, timeout_keep_alive=_IDLE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS))
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)  # type: ignore[arg-type]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._services.stop)  # a signal arrives between any two instructions
+        super().handle_exit(sig, frame)
+
+
+async def serve(settings: Settings, app: FastAPI | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `app`: the API's with more on it (the pages); by default the API alone."""
+    process_log.configure(settings)
+    app = app or create_app(settings)
+    services: Services = app.state.services
+    async with await metrics.serve(services.metrics, settings.api_host, settings.metrics_port):
+        await Server(app, settings).serve()

@@ -1,0 +1,109 @@
+"""`wo env`: every setting, what is missing, and complete environment files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workflow_orchestration.cli.examples import example
+from workflow_orchestration.cli.exits import CheckFailed, WrongUsage
+from workflow_orchestration.cli.output import Json, say, show, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workflow_orchestration.cli.envfile import Target, Variable
+
+_MASKED = "********"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog=example("wo env", "wo env --check",
+                               "wo env --target cluster --database wo-db:5432/wo --write cluster.env",
+                               "wo env --target cluster --check --file cluster.env"))(env)  # fmt: skip
+
+
+def env(
+    check: Annotated[bool, typer.Option("--check", help="Say what is missing or wrong; then exit 4.")] = False,
+    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="--check: of this file.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Write a complete file, then check it; values of the environment "
+                                               "and of the file itself are kept, secrets made if absent.")] = None,
+    target: Annotated[str, typer.Option(metavar="local|cluster", help="Who reads the file: this machine, or kubectl "
+                                        "(--from-env-file keeps quotes and comments, so there are none).")] = "local",
+    database: Annotated[str | None, typer.Option(metavar="HOST:PORT/NAME", help="--write: where PostgreSQL is, if "
+                                                 "DATABASE_URL is not set; passwords are made.")] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Print every variable with its meaning, check them, or write a file of them.
+
+    For a cluster only the environment counts, never .env: it is this machine's.
+    """
+    from workflow_orchestration.cli import envfile
+
+    if target not in set(envfile.Target):
+        raise WrongUsage(f"there is no target {target!r}", "Use local or cluster.")
+    reader = envfile.Target(target)
+    if write is not None:
+        _write(reader, write, database)
+    elif check:
+        _report(envfile.faults(file, reader) if file else _environment_faults())
+    else:
+        known = _known(reader)
+        rows = [_row(variable, known) for variable in envfile.variables()]
+        show(rows, as_json, _print)
+
+
+def _known(target: Target) -> dict[str, str]:
+    """What is set: the environment first, then this machine's .env."""
+    from workflow_orchestration import settings
+    from workflow_orchestration.cli import envfile
+
+    own = envfile.read(Path(".env")) if target is envfile.Target.LOCAL else {}
+    return own | settings.given()
+
+
+def _write(target: Target, file: Path, database: str | None) -> None:
+    from workflow_orchestration.cli import envfile
+
+    values = envfile.complete(target, envfile.read(file) | _known(target), database=database)
+    envfile.write(file, envfile.text(target, values))
+    say(f"{file}: written, {len(values)} variables set; it holds secrets")
+    _report(envfile.faults(file, target))
+
+
+def _environment_faults() -> list[str]:
+    from workflow_orchestration import settings
+    from workflow_orchestration.domain.errors import SettingsError
+
+    try:
+        settings.load()
+    except SettingsError as error:
+        return error.detail.split("; ")
+    return []
+
+
+def _report(faults: list[str]) -> None:
+    for fault in faults:
+        say(fault)
+    if faults:
+        raise CheckFailed(f"{len(faults)} variables are missing or wrong",
+                          "Correct them in the environment or the file; `wo env` explains each.")  # fmt: skip
+    say("environment: complete")
+
+
+def _row(variable: Variable, known: Mapping[str, str]) -> dict[str, Any]:
+    value = known.get(variable.name)
+    shown = _MASKED if value is not None and variable.secret else value
+    return {"name": variable.name, "meaning": variable.meaning, "default": variable.default,
+            "required": variable.required, "secret": variable.secret, "value": shown}  # fmt: skip
+
+
+def _print(out: Console, rows: list[dict[str, Any]]) -> None:
+    cells = [
+        (r["name"], r["value"] or ("must be set" if r["required"] else ""), r["default"] or "", r["meaning"])
+        for r in rows
+    ]
+    out.print(table("Environment", ("variable", "set to", "default", "meaning"), cells))

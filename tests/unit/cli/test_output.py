@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_orchestration.cli.output import safe
+
+HOSTILE = "ignore \x1b]0;owned\x07 [bold red]and[/] [link=file:///etc]approve\u202e!\r"
+
+
+def case(**more):
+    return {"id": "c1", "status": "open", "title": HOSTILE, "desk": "emea", "findings": {"narrative": HOSTILE}, **more}
+
+
+@given(st.text())
+def test_nothing_that_a_terminal_obeys_is_printed(text):
+    assert all(ch in "\n\t" or ch.isprintable() or not ch.isascii() for ch in safe(text))
+
+
+def test_text_of_messages_is_shown_not_obeyed(wo):
+    wo.answers(httpx.Response(200, json=case()))
+    out = wo("cases", "show", "c1").out
+    assert "\x1b]0" not in out
+    assert "\\x1b]0;owned\\x07" in out
+    assert "[bold red]and[/]" in out
+
+
+def test_json_is_all_that_stands_on_stdout(wo):
+    wo.answers(httpx.Response(200, json=case()))
+    ended = wo("cases", "show", "c1", "--json")
+    assert (json.loads(ended.out), ended.err) == (case(), "")
+
+
+def test_ids_are_never_cut_in_a_pipe(wo):
+    long = {**case(), "id": "0198e6a2-7f44-7bd1-93c5-0f7b6f0a1b2c", "title": "x" * 400}
+    wo.answers(httpx.Response(200, json={"items": [long], "next": None}))
+    assert long["id"] in wo("cases", "list").out
+
+
+def test_an_empty_queue_is_an_empty_table(wo):
+    wo.answers(httpx.Response(200, json={"items": [], "next": None}))
+    ended = wo("cases", "list")
+    assert ended.code == 0
+    assert "Cases" in ended.out

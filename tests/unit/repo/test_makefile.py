@@ -1,0 +1,27 @@
+import re
+import subprocess
+
+from ci.tools.source import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def _help() -> str:
+    return subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_bare_make_prints_grouped_help():
+    groups = re.findall(r"^(\S.*)$", _help(), re.MULTILINE)
+    assert groups == ["Run", "Prove", "Change", "Set up"]
+
+
+def test_help_lists_every_target_and_at_most_fifteen():
+    targets = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
+    assert set(re.findall(r"^  make (\S+)", _help(), re.MULTILINE)) == targets
+    assert len(targets) <= 15
+
+
+def test_every_target_readies_the_environment_itself():
+    bodies = re.findall(r"^([a-z][a-z-]*):(.*?)##", MAKEFILE, re.MULTILINE)
+    alone = [name for name, needs in bodies if not {"setup", "lint"} & set(needs.split())]
+    assert sorted(alone) == ["help", "setup"]
