@@ -32,7 +32,8 @@ _logger = structlog.get_logger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Workflow orchestration", version=version("workflow-orchestration"), lifespan=_lifespan,
-        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name)
     app.state.services = _services(settings)
     app.add_middleware(Observe)
     problems.install(app)

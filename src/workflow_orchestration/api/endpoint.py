@@ -64,7 +64,7 @@ class Endpoint(APIRoute):
                 return await handle(request)
             except Forbidden as error:
                 if self.operation is Operation.APPROVAL_DECIDE:
-                    await _record_refusal(services, request, principal, error)
+                    await record_refusal(services, request, principal, error)
                 raise
 
         return guarded
@@ -84,7 +84,7 @@ def _check_address(request: Request) -> None:
         raise InvalidRequest("the address contains NUL", errors=[{"field": "address", "cause": "contains NUL"}])
 
 
-async def _record_refusal(services: Services, request: Request, principal: Principal, error: Forbidden) -> None:
+async def record_refusal(services: Services, request: Request, principal: Principal, error: Forbidden) -> None:
     """In a transaction of its own: the refused one kept nothing."""
 
     async def record(conn: Conn) -> None:

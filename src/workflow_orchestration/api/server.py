@@ -23,19 +23,19 @@ class Server(uvicorn.Server):
     """Tells streams and waits to end as soon as the process is told to."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        self._services: Services = app.state.services
+        self.services: Services = app.state.services
         super().__init__(uvicorn.Config(
             app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False,
             server_header=False, timeout_keep_alive=_IDLE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS))
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         await super().serve(sockets)  # type: ignore[arg-type]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._services.stop)  # a signal arrives between any two instructions
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.services.stop)  # a signal arrives between any two instructions
         super().handle_exit(sig, frame)
 
 

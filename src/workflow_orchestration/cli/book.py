@@ -50,7 +50,8 @@ def load(
     """
     from workflow_orchestration.cli import bookfile
 
-    sections = [section for file in files for section in bookfile.read(file, kind)]
+    texts = [(file, file.read_text(encoding="utf-8-sig")) for file in files]
+    sections = [section for file, text in texts for section in bookfile.parse(file, text, kind)]
     bookfile.check(sections)
     counts = _send(session(ctx), sections)
     show(counts, as_json, _print_counts)

@@ -35,9 +35,8 @@ class Section:
     rows: tuple[FileRow, ...]
 
 
-def read(file: Path, kind: str | None) -> list[Section]:
+def parse(file: Path, text: str, kind: str | None) -> list[Section]:
     """The sections of a file; `kind` for a CSV file that is not named by its kind, or a JSON list of rows."""
-    text = file.read_text(encoding="utf-8-sig")
     try:
         if file.suffix == ".csv":
             return [Section(file, kind or file.stem, tuple(_csv_rows(text)))]

@@ -23,6 +23,8 @@ _PARTS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
                                 "expires": "expires_at", "decided by": "decided_by", "hash": "payload_hash"}),
     ("Effects", "effects", {"id": "id", "state": "state", "type": "type", "step": "step", "recipient": "recipient",
                             "delivered": "delivered_at", "last error": "last_error"}),
+    ("Messages", "items", {"message": "message_id", "item": "n", "type": "message_type", "reference": "sender_ref",
+                           "received": "received_at"}),
     ("Tasks", "tasks", {"id": "id", "state": "state", "role": "role", "text": "text"}),
 )  # fmt: skip
 
@@ -39,8 +41,10 @@ def case(out: Console, data: Mapping[str, Any]) -> None:
     facts(out, {label: data.get(name) for label, name in _CASE.items()})
     findings(out, data.get("findings") or {})
     if proposal := data.get("proposal"):
-        heading(out, f"\nProposed: {safe(proposal.get('action'))} (tier {safe(proposal.get('tier'))})")
+        heading(out, f"\nProposed: {proposal.get('action')} (tier {proposal.get('tier')})")
         proposed(out, proposal)
+    else:
+        _records(out, "Difference", data.get("diff"))
     for title, name, fields in _PARTS:
         if data.get(name):
             out.print(listing(title, fields, data[name]))

@@ -10,6 +10,7 @@ import typer
 
 from workflow_orchestration.cli import case_view
 from workflow_orchestration.cli.examples import example
+from workflow_orchestration.cli.moments import moment
 from workflow_orchestration.cli.output import Json, plain, say, show, unless_any
 from workflow_orchestration.cli.session import Session, at, session
 
@@ -107,8 +108,9 @@ def open_(
     as_json: Json = False,
 ) -> None:
     """Open a case without a message; an existing one of that key is shown instead."""
+    deadline = moment(expires_at, option="--expires-at") if expires_at else None
     body = {"workflow": workflow, "account": account, "reference": reference, "desk": desk, "title": title,
-            "expires_at": expires_at}  # fmt: skip
+            "expires_at": deadline}  # fmt: skip
     _tell(session(ctx).api.post("/v1/cases", body, repeatable=True), as_json)
 
 

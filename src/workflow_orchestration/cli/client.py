@@ -145,7 +145,7 @@ def retry_after(response: httpx.Response) -> float | None:
     return float(text) if text.isdigit() else None
 
 
-_backoff = wait_exponential_jitter(initial=0.3, max=5.0, jitter=0.3)
+_backoff = wait_exponential_jitter(multiplier=0.3, max=5.0, jitter=0.3)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -28,8 +28,8 @@ def add_to(app: typer.Typer) -> None:
 
 def env(
     check: Annotated[bool, typer.Option("--check", help="Say what is missing or wrong; then exit 4.")] = False,
-    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="--check: of this file.")] = None,
-    write: Annotated[Path | None, typer.Option(help="Write a complete file, then check it; values of the environment "
+    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="--check this file instead of the environment.")] = None,
+    write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a complete file, then check it; values of the environment "
                                                "and of the file itself are kept, secrets made if absent.")] = None,
     target: Annotated[str, typer.Option(metavar="local|cluster", help="Who reads the file: this machine, or kubectl "
                                         "(--from-env-file keeps quotes and comments, so there are none).")] = "local",

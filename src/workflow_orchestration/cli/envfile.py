@@ -113,7 +113,7 @@ def write(file: Path, content: str) -> None:
 
 def faults(file: Path, target: Target) -> list[str]:
     """What is missing or wrong in a file; for a cluster also what kubectl would keep or refuse."""
-    found = list(_faults_of_form(file.read_text(encoding="utf-8"))) if target is Target.CLUSTER else []
+    found = list(faults_of_form(file.read_text(encoding="utf-8"))) if target is Target.CLUSTER else []
     try:
         settings = load_file(file)
     except SettingsError as error:
@@ -123,7 +123,8 @@ def faults(file: Path, target: Target) -> list[str]:
     return found
 
 
-def _faults_of_form(content: str) -> Iterator[str]:
+def faults_of_form(content: str) -> Iterator[str]:
+    """What kubectl would keep as part of a value, or refuse."""
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield from (f"line {number}: {fault}" for fault in _line_faults(line))

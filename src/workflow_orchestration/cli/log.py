@@ -13,6 +13,7 @@ import typer
 
 from workflow_orchestration.cli.examples import example
 from workflow_orchestration.cli.exits import CheckFailed, WrongUsage
+from workflow_orchestration.cli.moments import moment
 from workflow_orchestration.cli.output import Json, plain, say, show, table
 from workflow_orchestration.cli.session import at, session
 
@@ -61,8 +62,11 @@ def export(
     """The log as NDJSON, one entry a line; an export that was cut leaves no file and is an error."""
     path, params = _source(case, start, end)
     with _target(output) as target, session(ctx).api.stream(path, params=params, headers=_NDJSON) as response:
-        count = copy(response.iter_lines(), target, trailer_due=case is None)
+        count, complete = copy(response.iter_lines(), target, trailer_due=case is None)
     say(f"{count} entries exported")
+    if not complete:
+        raise CheckFailed("the period has not ended, or somebody still writes into it: more entries may come",
+                          "Export again once it is over.")  # fmt: skip
 
 
 _NDJSON = {"Accept": "application/x-ndjson"}
@@ -72,7 +76,7 @@ def _source(case: str | None, start: str | None, end: str | None) -> tuple[str, 
     if case is not None and start is None and end is None:
         return at("/v1/log/cases/{}", case), {}
     if case is None and start is not None and end is not None:
-        return "/v1/log", {"from": start, "to": end}
+        return "/v1/log", {"from": moment(start, option="--from"), "to": moment(end, option="--to")}
     raise WrongUsage("an export is of one case or of one period", "Give --case ID, or both --from and --to.")
 
 
@@ -91,19 +95,19 @@ def _target(output: Path | None) -> Iterator[TextIO]:
         part.unlink(missing_ok=True)
 
 
-def copy(lines: Iterator[str], target: TextIO, *, trailer_due: bool) -> int:
-    """Copy entries; a period's export ends with a trailer that counts them, or it was cut."""
+def copy(lines: Iterator[str], target: TextIO, *, trailer_due: bool) -> tuple[int, bool]:
+    """Copy entries; how many, and whether that is all. A period's export without its trailer was cut."""
     count, trailer = 0, None
     for line in filter(None, lines):
         entry = json.loads(line)
         target.write(line + "\n")
-        if "seq" in entry:
-            count += 1
-        else:
+        if entry.get("trailer"):
             trailer = entry
-    if trailer_due and (trailer is None or trailer.get("count") != count):
+        else:
+            count += 1
+    if trailer_due and (trailer is None or trailer["count"] != count):
         raise CheckFailed(f"the export was cut after {count} entries", "Export again; a shorter period is faster.")
-    return count
+    return count, trailer is None or bool(trailer["complete"])
 
 
 @group.command("tamper-test", epilog=example("DATABASE_OWNER_URL=postgresql://... wo log tamper-test"))

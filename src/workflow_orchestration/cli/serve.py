@@ -21,8 +21,10 @@ def api() -> None:
 
     from workflow_orchestration import settings
     from workflow_orchestration.api import server
+    from workflow_orchestration.console.app import create_app
 
-    asyncio.run(server.serve(settings.load()))
+    loaded = settings.load()
+    asyncio.run(server.serve(loaded, create_app(loaded)))
 
 
 @group.command(epilog=example("METRICS_PORT=9091 wo serve worker"))

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from workflow_orchestration.api.endpoint import record_refusal
 from workflow_orchestration.api.services import Services, Use
 from workflow_orchestration.console import forms
 from workflow_orchestration.console.page import answer_problem, asks_for_part, page, part, problem
 from workflow_orchestration.console.session import Visitor, VisitorRoute
-from workflow_orchestration.domain.errors import InvalidRequest, PlatformError
+from workflow_orchestration.domain.errors import Forbidden, InvalidRequest, PlatformError
 from workflow_orchestration.domain.roles import Principal
 from workflow_orchestration.store import approvals
 from workflow_orchestration.store.db import Row
@@ -39,7 +40,9 @@ async def decide_here(approval_id: UUID, request: Request, services: Use, visito
     try:
         answer = await _decide(services, str(approval_id), form, visitor)
     except PlatformError as error:
-        return await _refused(request, services, error, form)
+        if isinstance(error, Forbidden):
+            await record_refusal(services, request, visitor, error)
+        return _refused(request, error, form)
     told = _told(answer)
     if not asks_for_part(request):
         return page(request, "decided.html", answer=answer, told=told)
@@ -49,6 +52,7 @@ async def decide_here(approval_id: UUID, request: Request, services: Use, visito
 
 
 async def _decide(services: Services, approval_id: str, form: dict[str, str], visitor: Principal) -> dict[str, Any]:
+    forms.check(form)
     shown = await services.read(lambda conn: approvals.get_visible(conn, approval_id, visitor))
     body = forms.decision(form, shown["action"], shown["content"]["params"])
     if body.get("edited_params") == {}:
@@ -58,7 +62,7 @@ async def _decide(services: Services, approval_id: str, form: dict[str, str], vi
     return answer
 
 
-async def _refused(request: Request, services: Services, error: PlatformError, form: dict[str, str]) -> Response:
+def _refused(request: Request, error: PlatformError, form: dict[str, str]) -> Response:
     """The refusal beside the form, which keeps what was typed."""
     back = f"/cases/{form['case_id']}" if form.get("case_id") else "/queue"
     error.extra.setdefault("case_id", form.get("case_id"))

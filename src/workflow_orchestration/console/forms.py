@@ -29,13 +29,16 @@ _SENT = {
 
 
 async def read(request: Request) -> dict[str, str]:
-    """A form's fields as text; what cannot be stored is refused by name."""
+    """A form's fields as text, with the line ends we store."""
     sent = (await request.form()).items()
-    fields = {name: text.replace("\r\n", "\n") for name, text in sent if isinstance(text, str)}
-    for name, text in fields.items():
+    return {name: text.replace("\r\n", "\n") for name, text in sent if isinstance(text, str)}
+
+
+def check(form: Mapping[str, str]) -> None:
+    """Refuse by name what PostgreSQL cannot keep."""
+    for name, text in form.items():
         if "\x00" in text:
-            raise InvalidRequest("the text contains NUL", errors=[{"field": name, "cause": "contains NUL"}])
-    return fields
+            raise InvalidRequest(f"{name} contains NUL", errors=[{"field": name, "cause": "contains NUL"}])
 
 
 def edits(action: str, params: Mapping[str, Any], editable: Iterable[str]) -> list[Schema]:

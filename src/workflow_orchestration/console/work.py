@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from workflow_orchestration.api.auth import authorise
 from workflow_orchestration.api.services import Services, Use
+from workflow_orchestration.console import forms
 from workflow_orchestration.console.page import asks_for_part
 from workflow_orchestration.console.session import Visitor, VisitorRoute
 from workflow_orchestration.domain.roles import Operation
@@ -24,6 +25,7 @@ router = APIRouter(route_class=VisitorRoute, include_in_schema=False)
 async def complete(task_id: UUID, request: Request, services: Use, visitor: Visitor,
                    answer: Annotated[str, Form(max_length=2000)]) -> Response:
     authorise(visitor, Operation.TASK_COMPLETE)
+    forms.check({"answer": answer})
     return await _done(request, services, lambda conn: casework.complete_task(
         conn, str(task_id), visitor, result={"answer": answer.strip()}, comment=None))
 

@@ -70,7 +70,7 @@ def rebuild(facts: Facts, assessment: Assessment, action: str, params: dict[str,
     computed = chosen.propose(facts, assessment)
     if computed is None:
         raise InvalidRequest(f"{action} does not fit this case: what it needs is not on file.")
-    edited = _validated(chosen, {**plain(computed), **params})
+    edited = valid_params(chosen, {**plain(computed), **params})
     _only_editable(chosen, computed, edited)
     return _build(facts, assessment, chosen, edited)
 

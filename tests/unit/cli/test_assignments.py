@@ -42,6 +42,8 @@ def test_what_cannot_be_meant_is_named(given, cause):
         read(*given)
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.from_regex(r"[0-9.,A-Z -]{0,12}", fullmatch=True)))
+@given(
+    st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.from_regex(r"[0-9.,A-Z -]{0,12}", fullmatch=True))
+)
 def test_plain_fields_come_out_as_they_went_in(body):
     assert read(*(f"{name}={value}" for name, value in body.items())) == body

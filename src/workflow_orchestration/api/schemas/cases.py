@@ -61,6 +61,9 @@ def _split(value: Any) -> Any:
     return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
 
 
+Ids = Annotated[list[UUID], Field(max_length=200)]
+
+
 class CaseQuery(Body):
     """Filters of the queue. A misspelt one is refused: it would silently list everything."""
 
@@ -72,7 +75,7 @@ class CaseQuery(Body):
     band: Text | None = None
     assignee: Text | None = None
     reference: Text | None = None
-    ids: Annotated[list[UUID] | None, BeforeValidator(_split), Field(max_length=200, description="Only these.")] = None
+    ids: Annotated[Ids | None, BeforeValidator(_split), Field(description="Only these.")] = None
     cursor: Annotated[str | None, Field(max_length=300, description="`next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
