@@ -16,14 +16,14 @@ from workflow_orchestration import settings as settings_module
 _READY_SECONDS = 60.0
 
 _TEXT = """
-  Ready at {url}   (pages for people: {url}/console)
+  Ready at {url}   (pages for people: the same address)
 
   A token for one person:
     .venv/bin/wo token --user alice --roles ops_approver --desk '*'
 
   Next, in a second terminal:
     make demo                    one exception from message to effect, step by step
-    .venv/bin/wo cases           the queue
+    .venv/bin/wo cases list      the queue
     .venv/bin/wo log verify      proof that the log is as it was written
 
   Ctrl-C here (or `make down` there) stops everything; state is kept.
@@ -64,7 +64,18 @@ def _load_book(url: str) -> None:
         text=True,
     ).stdout.strip()
     env = {**os.environ, "API_URL": url, "API_TOKEN": token}
-    subprocess.run([wo, "book", "load", SAMPLE_BOOK], check=True, env=env)
+    loaded = subprocess.run(
+        [wo, "book", "load", SAMPLE_BOOK],
+        env=env,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if loaded.returncode == 0:
+        print("make up: the book was empty; loaded the sample book", flush=True)
+    else:
+        print(f"make up: cannot load the sample book:\n{loaded.stdout}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.tools import envdoc, errordoc, roledoc
+from ci.tools import clidoc, envdoc, errordoc, roledoc
 from ci.tools.source import ROOT, Problem
 
-FILES: dict[Path, Callable[[], str]] = {**envdoc.FILES, **errordoc.FILES, **roledoc.FILES}
+FILES: dict[Path, Callable[[], str]] = {**clidoc.FILES, **envdoc.FILES, **errordoc.FILES, **roledoc.FILES}
 
 
 def check(root: Path) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer.main
 
+from ci.tools.howto import touched
 from ci.tools.source import PACKAGE, Problem, repository_files
 from workflow_orchestration.settings import Settings
 
@@ -37,7 +38,7 @@ class Known:
     settings: frozenset[str]
     targets: frozenset[str]
     commands: Commands
-    #: Every path of the repository, folders too, relative to it.
+    #: Every path of the repository, folders too, relative to it; and what a how-to's patch would add.
     paths: frozenset[str]
     #: All source text: a word in capitals is an action, a code or a state there.
     source: str
@@ -46,12 +47,13 @@ class Known:
 def known(root: Path) -> Known:
     files = repository_files(root)
     folders = {parent.as_posix() for name in files for parent in Path(name).parents}
+    added = {path for name in files if name.endswith(".patch") for path in touched((root / name).read_text())}
     sources = [name for name in files if name.startswith(("src/", "ci/")) and name.endswith((".py", ".sql", ".csv"))]
     return Known(
         settings=frozenset(name.upper() for name in Settings.model_fields),
         targets=frozenset(re.findall(r"^([a-z][a-z-]*):.*## ", (root / "Makefile").read_text(), re.MULTILINE)),
         commands=commands(),
-        paths=frozenset(files) | folders,
+        paths=frozenset(files) | folders | added,
         source="\n".join((root / name).read_text(encoding="utf-8") for name in sources),
     )
 
@@ -69,7 +71,7 @@ def _tree(command: object) -> Commands:
 
 def check(root: Path) -> Iterator[Problem]:
     things = known(root)
-    pages = {name: (root / name).read_text(encoding="utf-8") for name in sorted(things.paths) if name.endswith(".md")}
+    pages = {name: (root / name).read_text(encoding="utf-8") for name in repository_files(root) if name.endswith(".md")}
     for name, text in pages.items():
         yield from problems(name, text, things, root)
     yield from unnamed("\n".join(pages.values()), things)
@@ -105,9 +107,10 @@ def _span_causes(span: str, things: Known, *, fenced: bool) -> Iterator[str]:
     for match in re.finditer(r"(?:^|\s|/)wo((?: [a-z][a-z-]+)+)", span):
         if cause := _command_cause(things.commands, match[1].split()):
             yield cause
-    for variable in [*_UPPER.findall(span), *_ASSIGNED.findall(span)]:
+    for variable in sorted({*_UPPER.findall(span), *_ASSIGNED.findall(span)}):
         known_name = variable in things.settings or variable in OTHER_VARIABLES
-        if not known_name and not re.search(rf"\b{variable}\b", things.source):
+        # a code or state stands in the source as it is; a command's argument in small letters
+        if not known_name and not re.search(rf"\b({variable}|{variable.lower()})\b", things.source):
             yield f"{variable} is neither a setting nor anything in the source"
     if not fenced and (cause := _path_cause(span, things)):
         yield cause

@@ -32,4 +32,6 @@ def configure(settings: Settings) -> None:
 def _last(settings: Settings) -> list[Processor]:
     if settings.log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # the default formatter prints local variables, and a token may be one of them
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(),
+                                          exception_formatter=structlog.dev.plain_traceback)]

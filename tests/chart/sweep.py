@@ -37,8 +37,9 @@ class Pod:
         return self.metadata.get("annotations") or {}
 
     @property
-    def component(self) -> str:
-        return self.labels.get("app.kubernetes.io/component", "")
+    def part(self) -> str:
+        """`subchart/component`, such as "api/worker"."""
+        return "/".join(self.labels.get(f"app.kubernetes.io/{key}", "") for key in ("name", "component"))
 
     @property
     def containers(self) -> list[dict[str, Any]]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tests.chart.render import Case, objects
+from tests.chart.render import Case, Object, environment, find, objects
 from tests.chart.sweep import Container, Pod, containers, owner, pods, sweep
+from workflow_orchestration.api.server import GRACE_SECONDS
 
 #: Components whose pods speak to the Kubernetes API; nobody else gets a token.
-SPEAKS_TO_KUBERNETES = {"airflow-scheduler", "airflow-api-server", "airflow-triggerer", "airflow-cleanup"}
+SPEAKS_TO_KUBERNETES = {"airflow/scheduler", "airflow/api-server", "airflow/triggerer", "airflow/cleanup"}
 #: The CUDA runtime's hook writes into the root file system of a GPU container.
-WRITABLE_ROOT = {"vllm"}
+WRITABLE_ROOT = {"vllm/server"}
 ALLOWED_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected",
                    "secret", "csi"}  # fmt: skip
 #: Paths that look at a dependency: right for readiness, wrong for liveness.
 DEPENDENCY_PATHS = {"/ready", "/api/v2/monitor/health"}
 #: Seconds that must remain after preStop and drain for the process to end by itself.
 SPARE_SECONDS = 5
+
+
 
 
 def test_every_container_is_restricted(each: Case) -> None:
@@ -35,7 +38,7 @@ def _unrestricted(container: Container) -> list[str]:
         "allowPrivilegeEscalation false": own.get("allowPrivilegeEscalation") is False,
         "capabilities drop ALL": (own.get("capabilities") or {}) == {"drop": ["ALL"]},
         "privileged absent": not own.get("privileged"),
-        "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True or container.pod.component in WRITABLE_ROOT,
+        "readOnlyRootFilesystem": own.get("readOnlyRootFilesystem") is True or container.pod.part in WRITABLE_ROOT,
     }
     return [f"lacks {rule}" for rule, holds in wanted.items() if not holds]
 
@@ -57,8 +60,8 @@ def test_no_pod_gets_variables_of_neighbouring_services(each: Case) -> None:
 def test_only_pods_that_speak_to_kubernetes_get_a_token(each: Case) -> None:
     def fault(pod: Pod) -> str | None:
         has = pod.spec.get("automountServiceAccountToken")
-        may = pod.component in SPEAKS_TO_KUBERNETES
-        return None if has is False or (may and has is True) else f"automountServiceAccountToken is {has} ({pod.component})"
+        may = pod.part in SPEAKS_TO_KUBERNETES
+        return None if has is False or (may and has is True) else f"automountServiceAccountToken is {has} ({pod.part})"
 
     sweep(pods(objects(each)), fault, called=owner)
 
@@ -131,34 +134,36 @@ def test_probes_wait_at_least_as_long_as_they_are_apart_from_failing_under_load(
 
 
 def test_grace_is_longer_than_sleep_and_drain(each: Case) -> None:
-    sweep((p for p in pods(objects(each)) if p.long_running), _too_short, called=owner)
+    rendered = objects(each)
+
+    def fault(pod: Pod) -> str | None:
+        grace = pod.spec.get("terminationGracePeriodSeconds", 30)
+        need = max(_sleep(c) for c in pod.spec["containers"]) + _drain(pod, rendered) + SPARE_SECONDS
+        return None if grace >= need else f"grace {grace} s is under preStop + drain + spare = {need} s"
+
+    sweep((p for p in pods(rendered) if p.long_running), fault, called=owner)
 
 
-def _too_short(pod: Pod) -> str | None:
-    grace = pod.spec.get("terminationGracePeriodSeconds", 30)
-    need = max(_sleep(c) + _drain(c) for c in pod.spec["containers"]) + SPARE_SECONDS
-    return None if grace >= need else f"grace {grace} s is under preStop + drain + spare = {need} s"
-
-
-def _sleep(container: dict[str, object]) -> float:
+def _sleep(container: Object) -> float:
     """Seconds of the preStop hook; it is an exec, because the sleep action came with Kubernetes 1.30."""
-    command = " ".join((((container.get("lifecycle") or {}).get("preStop") or {}).get("exec") or {}).get("command", []))
-    found = re.search(r"sleep[ (](\d+)", command)
+    hook = (container.get("lifecycle") or {}).get("preStop") or {}
+    found = re.search(r"sleep[ (](\d+)", " ".join((hook.get("exec") or {}).get("command", [])))
     return float(found[1]) if found else 0.0
 
 
-def _drain(container: dict[str, object]) -> float:
+def _drain(pod: Pod, rendered: tuple[Object, ...]) -> float:
     """Seconds that the process itself takes to finish what it has begun."""
-    env = {e["name"]: e.get("value") for e in container.get("env", [])}
-    words = [str(w) for w in [*container.get("command", []), *container.get("args", [])]]
-    flag = re.search(r"--(?:shutdown-timeout|timeout-graceful-shutdown)[= ](\d+)", " ".join(words))
-    return max(float(env.get("DRAIN_SECONDS") or 0), float(flag[1]) if flag else 0.0)
+    if pod.part == "api/worker":
+        return float(find(rendered, "ConfigMap/wo-api-config")["data"]["DRAIN_SECONDS"])
+    words = " ".join(str(w) for c in pod.spec["containers"] for w in [*c.get("command", []), *c.get("args", [])])
+    flag = re.search(r"--shutdown-timeout[= ](\d+)", words)
+    return float(flag[1]) if flag else float(GRACE_SECONDS) if pod.part == "api/api" else 0.0
 
 
 def test_the_worker_and_vllm_are_among_those_that_drain() -> None:
-    rendered = objects(_all_on())
-    draining = {p.component for p in pods(rendered) if p.long_running and any(_drain(c) for c in p.spec["containers"])}
-    assert {"worker", "vllm"} <= draining
+    rendered = objects(environment("gke", "all-on"))
+    draining = {p.part for p in pods(rendered) if p.long_running and _drain(p, rendered)}
+    assert {"api/worker", "vllm/server"} <= draining
 
 
 def test_pods_roll_when_the_configuration_they_read_changes(each: Case) -> None:
@@ -175,11 +180,6 @@ def test_pods_roll_when_the_configuration_they_read_changes(each: Case) -> None:
 def test_every_component_has_an_account_of_its_own(each: Case) -> None:
     accounts: dict[str, set[str]] = {}
     for pod in pods(objects(each)):
-        accounts.setdefault(pod.spec.get("serviceAccountName", "default"), set()).add(pod.component)
+        accounts.setdefault(pod.spec.get("serviceAccountName", "default"), set()).add(pod.part)
     sweep(accounts.items(), lambda a: (a[0] == "default" or len(a[1]) > 1) and "not an account of its own")
 
-
-def _all_on() -> Case:
-    from tests.chart.render import environment
-
-    return environment("gke", "all-on")

@@ -95,8 +95,8 @@ def _gpus(container: dict[str, object]) -> int:
 @pytest.mark.parametrize("env", ["gke", "eks"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_gpus_follow_tensor_parallelism(env: str, count: int) -> None:
-    rendered = objects(environment(env, sets={"vllm.tensorParallelSize": count, "vllm.enabled": True}))
-    server = next(p for p in pods(rendered) if p.component == "vllm" and p.long_running).spec["containers"][0]
+    rendered = objects(environment(env, sets={"vllm.gpu.count": count, "vllm.gpu.tensorParallelSize": count}))
+    server = next(p for p in pods(rendered) if p.part == "vllm/server" and p.long_running).spec["containers"][0]
     words = " ".join(str(w) for w in [*server.get("command", []), *server.get("args", [])])
     said = re.search(r"--tensor-parallel-size[= ](\d+)", words)
     assert said
@@ -126,5 +126,5 @@ def _cpu(workload: Object) -> float:
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_three_replicas_without_the_autoscaler(env: str) -> None:
-    sets = {"api.autoscaling.enabled": False, "api.replicas": 3}
+    sets = {"api.autoscaling.enabled": False, "api.replicaCount": 3}
     assert find(objects(environment(env, sets=sets)), "Deployment/wo-api")["spec"]["replicas"] == 3

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 _MASKED = "********"
 
 
+Check = Annotated[bool, typer.Option("--check", help="Say what is missing or wrong; then exit 4.")]
+File = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="--check: this file instead of the environment.")
+]
+_WRITE = "Write a complete file, then check it; what the environment and the file have is kept, secrets made if absent."
+Write = Annotated[Path | None, typer.Option(metavar="FILE", help=_WRITE)]
+_TARGET = "Who reads the file: this machine, or kubectl (--from-env-file keeps quotes and comments: there are none)."
+To = Annotated[str, typer.Option("--target", metavar="local|cluster", help=_TARGET)]
+_DATABASE = "--write: where PostgreSQL is, if DATABASE_URL is not set; passwords are made."
+Database = Annotated[str | None, typer.Option(metavar="HOST:PORT/NAME", help=_DATABASE)]
+
+
 def add_to(app: typer.Typer) -> None:
     app.command(epilog=example("wo env", "wo env --check",
                                "wo env --target cluster --database wo-db:5432/wo --write cluster.env",
@@ -27,16 +39,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def env(
-    check: Annotated[bool, typer.Option("--check", help="Say what is missing or wrong; then exit 4.")] = False,
-    file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="--check this file instead of the environment.")] = None,
-    write: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a complete file, then check it; values of the environment "
-                                               "and of the file itself are kept, secrets made if absent.")] = None,
-    target: Annotated[str, typer.Option(metavar="local|cluster", help="Who reads the file: this machine, or kubectl "
-                                        "(--from-env-file keeps quotes and comments, so there are none).")] = "local",
-    database: Annotated[str | None, typer.Option(metavar="HOST:PORT/NAME", help="--write: where PostgreSQL is, if "
-                                                 "DATABASE_URL is not set; passwords are made.")] = None,
+    check: Check = False,
+    file: File = None,
+    write: Write = None,
+    target: To = "local",
+    database: Database = None,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Print every variable with its meaning, check them, or write a file of them.
 
     For a cluster only the environment counts, never .env: it is this machine's.

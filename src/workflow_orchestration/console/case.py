@@ -31,7 +31,7 @@ async def case_page(case_id: UUID, request: Request, services: Use, visitor: Vis
 async def live(case_id: UUID, services: Use, visitor: Visitor, shown: str = "none") -> Response:
     """The parts that follow what happens; never the proposal, which changes under nobody's eyes."""
     row = await services.read(lambda conn: _case(conn, str(case_id), visitor))
-    return part("_case_live.html", **_standing(row, visitor), stale=_stale(row, shown))
+    return part("_case_update.html", **_standing(row, visitor), stale=_stale(row, shown))
 
 
 async def _case(conn: Conn, case_id: str, visitor: Principal) -> Row:

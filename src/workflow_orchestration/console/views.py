@@ -59,7 +59,8 @@ def _check(row: Row, gates: Sequence[str]) -> Row:
     known = VALIDATORS.get(row["validator"])
     gating = row["validator"] in gates
     return {"id": row["validator"], "title": known.about if known else "", "outcome": row["outcome"],
-            "detail": row["detail"], "stage": row["stage"], "gates": gating, "tone": TONES.get(row["outcome"], ""),
+            "detail": row["detail"], "stage": row["stage"], "gates": gating,
+            "prominent": gating or row["outcome"] not in ("PASS", "NOT_APPLICABLE"), "tone": TONES.get(row["outcome"], ""),
             "blocks": gating and row["outcome"] in ("FAIL", "NOT_RUN")}
 
 

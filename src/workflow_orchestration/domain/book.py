@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workflow_orchestration.domain import quality
 from workflow_orchestration.domain.errors import InvalidRequest
@@ -28,9 +28,21 @@ def _checked_isin(value: str) -> str:
 Isin = Annotated[str, AfterValidator(_checked_isin)]
 
 
+#: Powers of ten that a row's numbers may reach; 1e999999999 written out would fill the memory.
+_LARGEST_EXPONENT = 60
+
+
 class Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, str_min_length=1)
     kind: ClassVar[str]
+
+    @model_validator(mode="after")
+    def _writable(self) -> Self:
+        for name, value in self:
+            number = value.value if isinstance(value, Money | Quantity) else value
+            if isinstance(number, Decimal) and number and abs(number.adjusted()) > _LARGEST_EXPONENT:
+                raise ValueError(f"{name} is out of range")
+        return self
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from workflow_orchestration.domain.canonical import sha256
+from workflow_orchestration.domain.cases import Phase, check_edge
 from workflow_orchestration.domain.errors import InvalidRequest, NotFound
 from workflow_orchestration.domain.roles import ALL_DESKS, Principal
 from workflow_orchestration.store import log, work
@@ -103,6 +104,8 @@ async def update(conn: Conn, case_id: str, **changes: Any) -> tuple[Row, dict[st
     before = await one(conn, SQL["lock"], {"id": case_id})
     if before is None:
         raise NotFound(f"there is no case {case_id}")
+    if changes.get("phase"):
+        check_edge(Phase(before["phase"]), Phase(changes["phase"]))
     params = {name: changes.get(name) for name in _UPDATABLE} | {"id": case_id}
     if params["findings"] is not None:
         params["findings"] = jsonb(params["findings"])

@@ -32,8 +32,10 @@ class RacedError(Exception):
     """Another transaction was faster; this one must look again from its start."""
 
 
-#: Failures of a transaction that a new try can cure: nothing of it was kept.
-TRANSIENT = (RacedError, errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure)
+#: Failures of a transaction that a new try can cure: nothing of it was kept. The last one is what a process finds
+#: that was frozen inside its transaction.
+TRANSIENT = (RacedError, errors.DeadlockDetected, errors.LockNotAvailable, errors.SerializationFailure,
+             errors.IdleInTransactionSessionTimeout)
 _TRIES = 6
 
 #: A transaction that waits or idles longer than this holds locks others need: end it and let it be tried again.

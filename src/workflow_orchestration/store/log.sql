@@ -37,6 +37,12 @@ select stream, seq, head from log_streams where seq > 0 and stream > %(after)s o
 -- name: stream
 select stream, seq, head from log_streams where stream = %(stream)s
 
+-- name: headless
+-- entries without a head: only the owner can have removed it
+select distinct e.stream, 0 as seq, '' as head from log_entries e
+where (%(stream)s::text is null or e.stream = %(stream)s)
+  and not exists (select from log_streams s where s.stream = e.stream and s.seq > 0)
+
 -- name: newest
 select stream, seq, head from log_streams where stream = any(%(streams)s)
 
@@ -45,3 +51,10 @@ select stream, seq, head from log_streams where stream = any(%(streams)s)
 select s.stream, s.seq, s.head
 from log_entries e join log_streams s on s.stream = e.stream and s.seq = e.seq
 where e.at >= %(since)s
+
+-- name: horizon
+-- an id of its own, above that of every transaction that has begun: a snapshot's xmax may be below an open one's
+select pg_current_xact_id()::text as mark where clock_timestamp() >= %(end)s
+
+-- name: passed
+select pg_snapshot_xmin(pg_current_snapshot()) >= %(mark)s::xid8 as passed

@@ -42,13 +42,14 @@ class Report:
 
 
 def read_anchors(file: Path | None) -> Anchors:
-    """Heads of an anchor file; none when there is no file."""
+    """Heads of an anchor file; none when there is no file. The first word about an entry stands: a rewritten chain is
+    anchored again, and must not hide what was there before."""
     found: Anchors = {}
     if file is None or not file.exists():
         return found
     for line in file.read_text(encoding="utf-8").splitlines():
         for stream, (seq, head) in json.loads(line)["heads"].items():
-            found.setdefault(stream, {})[int(seq)] = head
+            found.setdefault(stream, {}).setdefault(int(seq), head)
     return found
 
 
@@ -71,16 +72,18 @@ async def verify(conn: Conn, anchors: Anchors, *, stream: str | None = None) -> 
 
 
 async def _streams(conn: Conn, only: str | None) -> AsyncIterator[Row]:
+    """Every stream's head; for entries whose head was removed, an empty one, which they will not match."""
     if only is not None:
-        head = await one(conn, log.SQL["stream"], {"stream": only})
-        if head:
+        if head := await one(conn, log.SQL["stream"], {"stream": only}):
             yield head
-        return
+            return
     after = ""
-    while page := await rows(conn, log.SQL["streams"], {"after": after, "limit": 500}):
+    while only is None and (page := await rows(conn, log.SQL["streams"], {"after": after, "limit": 500})):
         for head in page:
             yield head
         after = page[-1]["stream"]
+    for head in await rows(conn, log.SQL["headless"], {"stream": only}):
+        yield head
 
 
 async def _check(conn: Conn, head: Row, anchored: dict[int, str]) -> tuple[int, list[Finding]]:

@@ -52,11 +52,14 @@ where id = %(id)s and epoch = %(epoch)s and status = 'running'
 
 -- name: release
 -- back to the queue: a drain charges no attempt, a failure waits first; the epoch moves so that leftovers cannot write
-update work_items
-set status = 'pending', epoch = epoch + 1, attempt = attempt - %(uncharge)s, worker = null, lease_until = null,
+with mine as (
+    select id from work_items where id = %(id)s and epoch = %(epoch)s and status = 'running' for update
+)
+update work_items w
+set status = 'pending', epoch = w.epoch + 1, attempt = w.attempt - %(uncharge)s, worker = null, lease_until = null,
     error = %(error)s, not_before = now() + make_interval(secs => %(delay)s)
-where id = %(id)s and epoch = %(epoch)s and status = 'running'
-returning id
+from mine where w.id = mine.id
+returning w.id
 
 -- name: exhausted
 -- items that used up their attempts and are nobody's: to be declared dead

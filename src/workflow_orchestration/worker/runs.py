@@ -100,18 +100,17 @@ async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workfl
     A payload of {"continue": true} is the reconciler's, for a thread that nobody ran: it has no input of its own.
     """
     answers = item["payload"].get("answers")
-    if answers is None:
-        snapshot = await graph.aget_state(config)
-        if snapshot.metadata and snapshot.metadata.get("run_id") == str(item["id"]) and not snapshot.next:
-            return None  # ran to its end before a crash; only the finish is missing
-        if snapshot.interrupts:
-            return None  # reached its pause before a crash; only the finish is missing
-        return _Entry(None if item["payload"].get("continue") else workflow.start())
     snapshot = await graph.aget_state(config)
+    if answers is None:
+        # a task whose writes are stored is not in `next`, though its superstep is not over: only `tasks` tells
+        reached = snapshot.metadata is not None and snapshot.metadata.get("run_id") == str(item["id"])
+        if snapshot.interrupts or (reached and not snapshot.tasks):
+            return None  # reached its pause or its end before a crash; only the finish is missing
+        return _Entry(None if item["payload"].get("continue") else workflow.start())
     still_open = {i.id: answers[i.id] for i in snapshot.interrupts if i.id in answers}
     if still_open and (item["epoch"] > 1 or len(still_open) == len(answers)):
         return _Entry(Command(resume=still_open))
-    if item["epoch"] > 1 and snapshot.next and not snapshot.interrupts:
+    if item["epoch"] > 1 and snapshot.tasks and not snapshot.interrupts:
         return _Entry(None)  # the answers were consumed before a crash or a drain: go on
     return None
 
@@ -121,7 +120,7 @@ def _result(snapshot: StateSnapshot, workflow: Workflow) -> Paused | Ended:
         return Paused(tuple(Wait(interrupt_id=i.id, kind=i.value["kind"], ref=i.value["ref"],
                                  seen_seq=i.value["seen_seq"], payload=i.value["payload"])
                             for i in snapshot.interrupts))
-    assert not snapshot.next, f"the graph stopped before {snapshot.next}"
+    assert not snapshot.tasks, f"the graph stopped before {[task.name for task in snapshot.tasks]}"
     return Ended(*workflow.outcome(snapshot.values))
 
 

@@ -31,7 +31,8 @@ class Workflow:
 
 def _settlement_outcome(values: dict[str, Any]) -> tuple[str, str]:
     progress: Progress = values["progress"]
-    return progress.outcome or "resolved", progress.reason
+    assert progress.outcome is not None, "the graph ended without an outcome"
+    return progress.outcome, progress.reason
 
 
 WORKFLOWS: dict[str, Workflow] = {

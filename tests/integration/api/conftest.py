@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+import structlog
 
 from ci.local.postgres import API, Server
 from tests.integration.api.live import Live, load_book, running, settings_for
+
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="module")

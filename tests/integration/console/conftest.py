@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -19,16 +18,10 @@ ORIGIN = "http://console.test"
 Login = Callable[..., httpx.AsyncClient]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def settings(database) -> Settings:
     return Settings(database_url=database.api, local_issuer_key="k" * 40, api_host="127.0.0.1",
-                    metrics_port=free_port(), database_pool_size=4)
+                    database_pool_size=4)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import contextlib
 import psycopg
 import pytest
 from workflow_orchestration.domain.errors import LeaseLost
-from workflow_orchestration.store import work
-from workflow_orchestration.store.db import transaction
+from workflow_orchestration.store import log, work
+from workflow_orchestration.store.db import retrying, transaction
 
 from tests.integration.store.scene import connect
 
@@ -265,6 +265,20 @@ async def test_a_session_frozen_inside_a_transaction_is_ended_and_holds_nothing(
     await work.lock(frozen, opened.run, item["epoch"])
     async with asyncio.timeout(2):
         await in_transaction(scene.pool, work.release, opened.run, item["epoch"], charge=True)
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         await frozen.execute("commit")
     await frozen.close()
+
+
+async def test_a_transaction_that_was_ended_while_its_worker_froze_is_tried_again(scene):
+    opened, tries = await scene.open(), []
+
+    async def write(conn):
+        tries.append(1)
+        await conn.execute("set local idle_in_transaction_session_timeout = '100ms'")
+        await log.append(conn, opened.case, [log.Entry("said", log.WORKER)])
+        await asyncio.sleep(0.4 if len(tries) == 1 else 0)  # frozen once
+
+    await retrying(scene.pool, write)
+    assert [e["type"] for e in await scene.entries(opened.case)] == ["case.opened", "said"]
+    assert len(tries) == 2

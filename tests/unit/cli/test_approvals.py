@@ -16,7 +16,7 @@ APPROVAL = {
     "validations": [{"validator": "V09", "stage": "proposal", "outcome": "PASS", "detail": "no hit"}],
     "decisions": [{"actor": "anna", "decision": "approve", "at": "2026-11-24T10:00:00Z", "comment": None}],
     "content": {"steps": [{"name": "cancel", "kind": "message", "type": "541", "to": "CUSTBEBB", "payload": "{1:F01.."},
-                          {"name": "replace", "kind": "message", "type": "541", "to": "CUSTBEBB", "payload": "{2:I541"}]},
+                          {"name": "replace", "kind": "message", "type": "541", "to": "CUSTBEBB", "payload": "{2:I5"}]},
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_a_stale_hash_is_told_as_the_platform_tells_it(wo):
 def test_show_has_all_that_a_decision_rests_on(wo):
     wo.answers(httpx.Response(200, json=APPROVAL))
     out = wo("approvals", "show", "a1").out
-    for part in ("Difference", "EUR 110,", "Evidence", "3-20", "V09", "{1:F01..", "{2:I541", "anna", "replace WO-1001"):
+    for part in ("Difference", "EUR 110,", "Evidence", "3-20", "V09", "{1:F01..", "{2:I5", "anna", "replace WO-1001"):
         assert part in out
     assert out.rstrip().endswith(HASH)
 

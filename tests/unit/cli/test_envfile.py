@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_orchestration.cli.envfile import Target, faults_of_form, complete, text, variables
+from workflow_orchestration.cli.envfile import Target, complete, faults_of_form, text, variables
 from workflow_orchestration.cli.exits import WrongUsage
 from workflow_orchestration.domain.errors import SettingsError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workflow_orchestration.domain import messages, propose, triage
+from workflow_orchestration.domain import messages, propose, triage, validators
 from workflow_orchestration.domain.actions import ACTIONS
 from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.domain.errors import InvalidRequest
@@ -195,6 +195,24 @@ def test_answers_that_do_not_gate_stay_outside_the_hash(desk: Desk) -> None:
     answers = {one.validator: one.outcome for one in later.outcomes}
     assert answers["V13"] == "FAIL"
     assert later.payload_hash == desk.propose(*CHASE).payload_hash
+
+
+@pytest.mark.parametrize("change", [
+    {"action": "WAIT"}, {"params": {"note": "other"}}, {"diff": ()}, {"steps": ()},
+])  # fmt: skip
+def test_each_part_that_people_see_changes_the_hash(desk: Desk, change: dict[str, Any]) -> None:
+    built = desk.propose(*CHASE)
+    shown = validators.Context(
+        facts=desk.facts(*CHASE), assessment=desk.assess(*CHASE), action=built.action, params=built.params,
+        diff=built.diff, steps=built.steps,
+    )  # fmt: skip
+
+    def hashed(context: validators.Context) -> str:
+        gates = ACTIONS["CHASE"].gates["proposal"]
+        return propose.payload_hash(context, built.evidence, built.outcomes, gates=gates)
+
+    assert hashed(shown) == built.payload_hash
+    assert hashed(shown.model_copy(update=change)) != built.payload_hash
 
 
 # -- a person's edit --------------------------------------------------------------------------------------

@@ -136,6 +136,11 @@ def test_foreign_exposure_needs_a_rate(desk: Desk) -> None:
     assert desk.assess(**alone, fx=desk.book["fx/USD"]).exposure_eur == "92.00"
 
 
+def test_one_amount_without_a_rate_makes_the_whole_exposure_unknown(desk: Desk) -> None:
+    dollars = desk.item("mt548-penf-clac-WO-1004", amount=Money(ccy="USD", value=Decimal(50_000_000)))
+    assert desk.assess(items=(dollars,)).exposure_eur is None
+
+
 def test_free_delivery_is_valued_at_the_reference_price(desk: Desk) -> None:
     free = desk.item("mt548-penf-clac-WO-1004", amount=None)
     assert desk.assess(items=(free,), trade=None, instruction=None).exposure_eur == "1970000.00"

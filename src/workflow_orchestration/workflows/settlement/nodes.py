@@ -341,5 +341,5 @@ async def next_step(state: State, node: Node) -> Update:
 async def close(state: State, node: Node) -> Update:
     """The last words of the thread; the run's finish ends thread and case together."""
     progress = state["progress"]
-    await node.change_case("case.closing", {"outcome": progress.outcome, "reason": progress.reason}, phase="RESOLVED")
+    await node.change_case("case.closing", {"outcome": progress.outcome, "reason": progress.reason}, phase="RESOLVED" if progress.outcome == "resolved" else None)
     return _to(progress)

@@ -1,0 +1,149 @@
+"""Kill a worker with SIGKILL at a chosen commit, restart it, and see whether the story ends the same.
+
+The windows are found, not listed: every commit of the worker's process is counted (a node's rows, LangGraph's
+checkpoint writes, the finish, the judgement and the record of a delivery, a claim), and each is a place to die
+just before and just after. Nothing in the product knows of this: the child process counts by wrapping psycopg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Literal
+
+When = Literal["before", "after"]
+_PRELOAD = ["workflow_orchestration.worker.main", "exchange_calendars", "holidays", "ci.local.killing"]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Die at the n-th commit (1-based), before it or after it."""
+
+    n: int
+    when: When
+
+
+def context() -> Any:
+    """Workers start in milliseconds: a server process has imported everything and forks."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload(_PRELOAD)
+    return found
+
+
+def worker_process(settings: dict[str, Any], kill: Kill | None, windows: str | None) -> None:
+    """A worker, in a process of its own, that dies at its commit if it is told to."""
+    from workflow_orchestration.settings import Settings
+    from workflow_orchestration.worker.main import serve
+
+    _count_commits(kill, Path(windows) if windows else None)
+    with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
+        asyncio.run(serve(Settings(**settings)))
+
+
+def _count_commits(kill: Kill | None, windows: Path | None) -> None:
+    import psycopg
+
+    from workflow_orchestration.store import work
+
+    count = 0
+
+    def at_commit(when: When, name: str) -> None:
+        nonlocal count
+        if when == "before":
+            count += 1
+            if windows is not None:
+                with windows.open("a") as out:
+                    out.write(name + "\n")
+        if kill is not None and (count, when) == (kill.n, kill.when):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    transaction = psycopg.AsyncConnection.transaction
+
+    @contextlib.asynccontextmanager
+    async def counted(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        outermost = self.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        name = _who()
+        async with transaction(self, *args, **kwargs) as inner:
+            yield inner
+            if outermost:
+                at_commit("before", name)
+        if outermost:
+            at_commit("after", name)
+
+    claim = work.claim
+
+    async def counted_claim(*args: Any, **kwargs: Any) -> Any:
+        claimed = await claim(*args, **kwargs)
+        if claimed:
+            at_commit("before", "claim")
+            at_commit("after", "claim")
+        return claimed
+
+    psycopg.AsyncConnection.transaction = counted  # type: ignore[assignment,method-assign]
+    work.claim = counted_claim
+
+
+def _who() -> str:
+    """The window's name: the node, or the function of ours (or of the saver) that commits."""
+    skipped = ("contextlib.py", "killing.py", "db.py")
+    frame = sys._getframe(1)
+    while frame is not None:
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if file.endswith("workflows/common/context.py") and "function" in frame.f_locals:
+            return f"node {frame.f_locals['function'].__name__}"
+        if file.endswith("langgraph/checkpoint/postgres/aio.py"):
+            return f"checkpoint {name}"
+        if "workflow_orchestration/worker/" in file and not file.endswith(skipped) and name != "_cursor":
+            return f"{Path(file).stem} {name}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "unknown"
+
+
+@dataclass
+class Workers:
+    """The worker of one story: started, killed at its commit, and started again without orders to die."""
+
+    settings: dict[str, Any]
+    processes: list[ForkServerProcess] = field(default_factory=list)
+    deaths: int = 0
+
+    def start(self, kill: Kill | None = None, windows: Path | None = None) -> None:
+        process = context().Process(target=worker_process,
+                                    args=(self.settings, kill, str(windows) if windows else None), daemon=True)
+        process.start()
+        self.processes.append(process)
+
+    def revive(self) -> None:
+        """Restart the worker if it died."""
+        process = self.processes[-1]
+        if not process.is_alive():
+            assert process.exitcode == -signal.SIGKILL, f"the worker ended by itself: {process.exitcode}"
+            self.deaths += 1
+            self.start()
+
+    async def stop(self) -> None:
+        process = self.processes[-1]
+        if process.is_alive():
+            process.terminate()
+        await asyncio.to_thread(process.join, 15)
+        for left in self.processes:
+            if left.is_alive():
+                left.kill()
+
+
+def windows_of(file: Path) -> list[str]:
+    return file.read_text().splitlines()
+
+
+def every_kill(count: int) -> Iterator[Kill]:
+    for n in range(1, count + 1):
+        yield Kill(n, "before")
+        yield Kill(n, "after")

@@ -1,0 +1,75 @@
+"""An upgrade from the stored previous release changes nothing that Kubernetes refuses to change, and loses no data.
+
+The archive in tests/chart/previous is what was published; its image and its migrations are one older.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+
+from tests.chart.render import ENVIRONMENTS, ROOT, SCENARIOS, Case, Object, case, environment, find, name, objects, of_kind
+from tests.chart.upgrade import claims, faults
+
+[PREVIOUS] = sorted((ROOT / "tests" / "chart" / "previous").glob("*.tgz")) or [None]
+
+every_render = pytest.mark.parametrize(("env", "scenario"), [(e, s) for e in ENVIRONMENTS for s in SCENARIOS])
+
+
+def _before(env: str, scenario: str) -> Case:
+    values = (f"values/{env}.yaml", f"ci/{scenario}-values.yaml")
+    return case(values=values, chart=str(PREVIOUS))
+
+
+@every_render
+def test_nothing_immutable_changes(env: str, scenario: str) -> None:
+    old, new = objects(_before(env, scenario)), objects(environment(env, scenario))
+    assert old
+    assert not list(faults(old, new))
+
+
+@every_render
+def test_no_claim_is_lost(env: str, scenario: str) -> None:
+    assert claims(objects(_before(env, scenario))) <= claims(objects(environment(env, scenario)))
+
+
+def test_a_new_image_migrates_under_a_new_name() -> None:
+    old, new = (_migrations(c) for c in (_before("gke", "all-on"), environment("gke", "all-on")))
+    assert old
+    assert new
+    assert not old & new
+
+
+def test_the_same_release_migrates_under_the_same_name() -> None:
+    assert _migrations(environment("gke", kube="1.28.15")) == _migrations(environment("gke", kube="1.34.4"))
+
+
+def test_rerun_migrates_once_more() -> None:
+    again = environment("gke", sets={"api.migrations.rerun": "2"})
+    assert not _migrations(environment("gke")) & _migrations(again)
+
+
+def _migrations(wanted: Case) -> set[str]:
+    jobs = [j for j in of_kind(objects(wanted), "Job") if "-api-migrate-" in j["metadata"]["name"]]
+    assert not [j for j in jobs if "ttlSecondsAfterFinished" in j["spec"]], "a Job that vanishes would run again"
+    assert not [j for j in jobs if "helm.sh/hook" in (j["metadata"].get("annotations") or {})]
+    return {name(j) for j in jobs}
+
+
+def test_a_changed_selector_is_found() -> None:
+    old = objects(environment("gke"))
+    new: list[Object] = copy.deepcopy(list(old))
+    find(new, "Deployment/wo-api")["spec"]["selector"]["matchLabels"]["app"] = "api"
+    assert list(faults(old, new)) == ["Deployment/wo-api spec.selector changes"]
+
+
+def test_the_previous_release_is_older() -> None:
+    now = yaml.safe_load((ROOT / "Chart.yaml").read_text())["version"]
+    assert PREVIOUS is not None
+    assert _numbers(PREVIOUS.stem.rsplit("-", 1)[1]) < _numbers(now)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,160 @@
+"""The log: one chain a stream, in commit order, whoever writes; nobody but the owner can change it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from workflow_orchestration.store import log, verify
+from workflow_orchestration.store.db import make_pool, retrying, transaction
+
+from tests.integration.store.scene import connect
+
+STREAM = "system"
+START, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def entry(name: str, **more) -> log.Entry:
+    return log.Entry(name, log.WORKER, more)
+
+
+async def append(pool, stream, *entries):
+    async with transaction(pool) as conn:
+        return await log.append(conn, stream, entries)
+
+
+async def period(conn, start=START, end=END):
+    return (await log.period_page(conn, start, end))[0]
+
+
+async def holds(conn, count):
+    return len(await period(conn)) == count
+
+
+async def eventually(look):
+    """Other databases of this server have open transactions too: for a moment they hold an export back."""
+    async with asyncio.timeout(5):
+        while not (found := await look()):
+            await asyncio.sleep(0.02)
+    return found
+
+
+def node_entry(epoch: int, n: int = 0, task: str = "task") -> log.Entry:
+    return log.Entry("node.said", log.WORKER, run_id="0190c0de-0000-7000-8000-000000000001", task_id=task, epoch=epoch, n=n)
+
+
+async def test_appends_of_two_roles_at_once_leave_no_gap_no_repeat_and_one_valid_chain(scene, database):
+    async with make_pool(database.api, size=4, name="api") as api:
+        jobs = [retrying(pool, lambda c, n=n: log.append(c, STREAM, [entry("a", n=n), entry("b", n=n)]))
+                for n in range(30) for pool in (api, scene.pool)]
+        await asyncio.gather(*jobs)
+    found = await scene.entries(STREAM)
+    assert [e["seq"] for e in found] == list(range(1, 121))
+    assert [e["type"] for e in found] == ["a", "b"] * 60
+    assert [e["at"] for e in found] == sorted(e["at"] for e in found)
+    async with scene.pool.connection() as conn:
+        assert (await verify.verify(conn, {})).valid
+
+
+async def test_an_entry_carries_the_hash_of_the_one_before_it(scene):
+    await append(scene.pool, STREAM, entry("a"), entry("b"))
+    await append(scene.pool, STREAM, entry("c"))
+    found = await scene.entries(STREAM)
+    assert [e["prev"] for e in found] == ["", found[0]["hash"], found[1]["hash"]]
+    assert len({e["hash"] for e in found}) == 3
+
+
+async def test_what_is_rolled_back_takes_no_number(scene):
+    with pytest.raises(ZeroDivisionError):
+        async with transaction(scene.pool) as conn:
+            await log.append(conn, STREAM, [entry("lost")])
+            raise ZeroDivisionError
+    assert await append(scene.pool, STREAM, entry("kept")) == 1
+
+
+async def test_a_replayed_nodes_entries_supersede_those_of_its_earlier_epoch(scene):
+    await append(scene.pool, STREAM, node_entry(1, 0), node_entry(1, 1), node_entry(1, task="other"))
+    await append(scene.pool, STREAM, node_entry(3, 0))
+    marks = [(e["task_id"], e["epoch"], e["superseded"]) for e in await scene.entries(STREAM)]
+    assert marks == [("task", 1, True), ("task", 1, True), ("other", 1, False), ("task", 3, False)]
+
+
+async def test_an_entry_of_a_node_is_written_once_an_epoch(scene):
+    await append(scene.pool, STREAM, node_entry(1))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        await append(scene.pool, STREAM, node_entry(1))
+
+
+async def test_reading_goes_on_strictly_after_a_number(scene):
+    await append(scene.pool, STREAM, *[entry("a", n=n) for n in range(5)])
+    async with scene.pool.connection() as conn:
+        assert [e["seq"] for e in await log.read(conn, STREAM, after=3)] == [4, 5]
+        assert [e["seq"] for e in await log.read(conn, STREAM, after=1, limit=2)] == [2, 3]
+
+
+async def test_an_export_stops_at_the_oldest_transaction_still_open(scene, database):
+    async with await connect(database.worker) as slow:
+        await slow.execute("begin")
+        await log.append(slow, "slow", [entry("slow")])
+        await append(scene.pool, "fast", entry("fast"))
+        async with scene.pool.connection() as conn:
+            assert await period(conn) == []
+            await slow.execute("commit")
+            page = await eventually(lambda: period(conn))
+    assert [e["stream"] for e in page] == ["slow", "fast"]
+
+
+async def test_a_period_is_complete_only_when_all_who_began_before_its_end_have_ended(scene, database):
+    async with await connect(database.worker) as slow, scene.pool.connection() as conn:
+        await slow.execute("begin")
+        await log.append(slow, "slow", [entry("slow")])
+        mark = await log.horizon(conn, datetime.now(UTC))
+        assert mark is not None
+        await append(scene.pool, "fast", entry("fast"))
+        assert not await log.passed(conn, mark)
+        await slow.execute("commit")
+        assert await eventually(lambda: log.passed(conn, mark))
+
+
+async def test_a_period_that_has_not_ended_has_no_horizon(scene):
+    async with scene.pool.connection() as conn:
+        assert await log.horizon(conn, END) is None
+
+
+async def test_an_export_is_read_page_by_page_without_gap_or_repeat(scene):
+    for n in range(7):
+        await append(scene.pool, f"s{n % 3}", entry("a", n=n))
+    seen, after = [], None
+    async with scene.pool.connection() as conn:
+        await eventually(lambda: holds(conn, 7))
+        while True:
+            page, after = await log.period_page(conn, START, END, after=after, limit=3)
+            seen += [e["data"]["n"] for e in page]
+            if after is None:
+                break
+    assert seen == list(range(7))
+
+
+async def test_an_export_holds_only_its_period(scene):
+    await append(scene.pool, STREAM, entry("a"))
+    [at] = [e["at"] for e in await scene.entries(STREAM)]
+    async with scene.pool.connection() as conn:
+        await eventually(lambda: holds(conn, 1))
+        assert len(await period(conn, at, at + timedelta(seconds=1))) == 1
+        assert await period(conn, at - timedelta(seconds=1), at) == []
+
+
+async def test_the_newest_numbers_of_many_streams_are_one_read(scene):
+    await append(scene.pool, "x", entry("a"), entry("b"))
+    async with scene.pool.connection() as conn:
+        assert await log.newest(conn, ["x", "unknown", STREAM]) == {"x": 2, STREAM: 0}
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+@pytest.mark.parametrize("statement", ["update log_entries set type = 'x'", "delete from log_entries",
+                                       "truncate log_entries", "delete from log_streams", "truncate log_streams"])
+def test_no_role_but_the_owner_changes_or_removes_an_entry(statement, role, database):
+    with psycopg.connect(getattr(database, role)) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute(statement)
