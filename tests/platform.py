@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ci.local.killing import free_port
 from workflow_orchestration.domain import book as books
 from workflow_orchestration.domain import messages
 from workflow_orchestration.domain.roles import Principal, Role
@@ -158,11 +159,3 @@ async def platform(worker_url: str, folder: Path, **overrides: Any) -> AsyncIter
         finally:
             if found.tasks:
                 await found.stop_worker()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,6 +10,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/workflow-orchestration/tools
 # no C compiler is needed, and none makes a difference to what is built
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -mod=readonly -trimpath"
 
+# `sh ci/chart/tools.sh` readies all but the tools of a release, which take long and few need.
 # name | what | package | linker flags (helm says its version from them, and ct reads it)
 table() {
   cat <<'TABLE'
@@ -26,12 +27,14 @@ kubernetes-1.28|schemas|k8s.io/kubernetes|
 kubernetes-1.34|schemas|k8s.io/kubernetes|
 crds|schemas|github.com/external-secrets/external-secrets github.com/kedacore/keda/v2 github.com/prometheus-operator/prometheus-operator sigs.k8s.io/gateway-api|
 python|python||
+cosign|program|github.com/sigstore/cosign/v3/cmd/cosign|
+syft|program|github.com/anchore/syft/cmd/syft|
 TABLE
 }
 
 main() {
   case "${1:-}" in
-    "") table | while IFS='|' read -r name rest; do ready "$name" >/dev/null; done ;;
+    "") table | grep -vE '^(cosign|syft)\|' | while IFS='|' read -r name rest; do ready "$name" >/dev/null; done ;;
     path) ready "${2:?which tool? sh ci/chart/tools.sh path NAME}" ;;
     *) die "'$1' is not known: give nothing, or 'path NAME'" ;;
   esac

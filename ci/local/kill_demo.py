@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import socket
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from ci.local import story
@@ -20,12 +20,6 @@ from ci.local.postgres import WORKER, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 _AT_ONCE = 4
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Demo:
@@ -42,12 +36,19 @@ class Demo:
             folder = self._folder / name
             folder.mkdir()
             with self._server.copy_of(self._template) as database:
-                return await story.tell(self._server.url(WORKER, database), folder, port=free_port(), kill=kill,
-                                        windows=windows)
+                return await story.tell(self._server.url(WORKER, database), folder, kill=kill, windows=windows)
 
 
-async def run(server: Server, *, stride: int = 1, say: bool = True) -> tuple[int, Counter[str], list[str]]:
-    """Kill at every `stride`-th window; returns how many kills hit, per window name, and what went wrong."""
+def one_of_each(names: list[str]) -> list[Kill]:
+    """For each name of a window, its first commit (before it) and its last one (after it)."""
+    first = {name: n for n, name in reversed(list(enumerate(names, 1)))}
+    last = dict(zip(names, range(1, len(names) + 1), strict=True))
+    return [Kill(first[name], "before") for name in first] + [Kill(last[name], "after") for name in last]
+
+
+async def run(server: Server, choose: Callable[[list[str]], list[Kill]], *,
+              say: bool = True) -> tuple[int, Counter[str], list[str]]:
+    """Kill at the chosen windows; returns how many commits there are, the kills per window name, what went wrong."""
     template = await asyncio.to_thread(_template, server)
     await _load(server, template)
     with tempfile.TemporaryDirectory() as temporary:
@@ -55,7 +56,7 @@ async def run(server: Server, *, stride: int = 1, say: bool = True) -> tuple[int
         file = Path(temporary) / "windows"
         expected, _ = await demo.once("undisturbed", windows=file)
         names = windows_of(file)
-        kills = list(every_kill(len(names)))[::stride]
+        kills = choose(names)
         if say:
             print(f"undisturbed: {len(names)} commits, {len(expected.files)} effects, case {expected.case['status']}; "
                   f"now dying {len(kills)} times, {_AT_ONCE} stories at a time", flush=True)
@@ -81,8 +82,8 @@ async def run(server: Server, *, stride: int = 1, say: bool = True) -> tuple[int
 
 
 def _differences(expected: story.Ending, got: story.Ending) -> list[str]:
-    return [f"{name} is {str(getattr(got, name))[:300]}, not {str(value)[:300]}" for name, value in vars(expected).items()
-            if getattr(got, name) != value]
+    return [f"{name} is {str(getattr(got, name))[:300]}, not {str(value)[:300]}"
+            for name, value in vars(expected).items() if getattr(got, name) != value]
 
 
 def _template(server: Server) -> str:
@@ -100,7 +101,7 @@ def main() -> int:
     arguments = parser.parse_args()
     started = time.monotonic()
     server = Server(ROOT / ".state" / "test-postgres")
-    commits, hits, wrong = asyncio.run(run(server, stride=arguments.stride))
+    commits, hits, wrong = asyncio.run(run(server, lambda names: list(every_kill(len(names)))[::arguments.stride]))
     for name, count in sorted(hits.items()):
         print(f"  {count:4} kills at {name}")
     for line in wrong:

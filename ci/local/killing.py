@@ -12,6 +12,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -25,10 +26,13 @@ _PRELOAD = ["workflow_orchestration.worker.main", "exchange_calendars", "holiday
 
 @dataclass(frozen=True)
 class Kill:
-    """Die at the n-th commit (1-based), before it or after it."""
+    """What the worker does to itself at its n-th commit (1-based), just before it or just after it."""
 
     n: int
     when: When
+    signal: int = signal.SIGKILL
+    #: Instead of a number: at the first commit of this name, in every life of the worker.
+    name: str | None = None
 
 
 def context() -> Any:
@@ -62,8 +66,8 @@ def _count_commits(kill: Kill | None, windows: Path | None) -> None:
             if windows is not None:
                 with windows.open("a") as out:
                     out.write(name + "\n")
-        if kill is not None and (count, when) == (kill.n, kill.when):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if kill is not None and when == kill.when and (count == kill.n if kill.name is None else name == kill.name):
+            os.kill(os.getpid(), kill.signal)
 
     transaction = psycopg.AsyncConnection.transaction
 
@@ -114,20 +118,23 @@ class Workers:
     settings: dict[str, Any]
     processes: list[ForkServerProcess] = field(default_factory=list)
     deaths: int = 0
+    #: What each next life is told; None: to live.
+    again: Kill | None = None
 
     def start(self, kill: Kill | None = None, windows: Path | None = None) -> None:
+        settings = {**self.settings, "metrics_port": free_port()}  # a frozen worker keeps its own
         process = context().Process(target=worker_process,
-                                    args=(self.settings, kill, str(windows) if windows else None), daemon=True)
+                                    args=(settings, kill, str(windows) if windows else None), daemon=True)
         process.start()
         self.processes.append(process)
 
     def revive(self) -> None:
-        """Restart the worker if it died."""
+        """Restart the worker if it died, or was told to stop and did."""
         process = self.processes[-1]
         if not process.is_alive():
-            assert process.exitcode == -signal.SIGKILL, f"the worker ended by itself: {process.exitcode}"
+            assert process.exitcode in (-signal.SIGKILL, 0), f"the worker failed: {process.exitcode}"
             self.deaths += 1
-            self.start()
+            self.start(self.again)
 
     async def stop(self) -> None:
         process = self.processes[-1]
@@ -137,6 +144,12 @@ class Workers:
         for left in self.processes:
             if left.is_alive():
                 left.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def windows_of(file: Path) -> list[str]:

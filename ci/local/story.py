@@ -126,20 +126,29 @@ class Player:
             case = await cases.get(conn, case_id)
             effects = await rows(conn, "select step, state, payload from effects where case_id = %(id)s order by "
                                  "created_at", {"id": case_id})
-            asked = await rows(conn, "select a.state, a.payload_hash, p.payload_hash as proposed, array_agg(d.actor "
-                               "order by d.actor) as by from approvals a join proposals p on p.id = a.proposal_id left join decisions d on d.approval_id = a.id where a.case_id = %(id)s "
-                               "group by a.id, p.id order by a.opened_at", {"id": case_id})
+            asked = await rows(conn, _APPROVALS, {"id": case_id})
             entries = await log.read(conn, case_id)
             proof = await verify.verify(conn, {})
             left = await rows(conn, "select 1 from work_items where status in ('pending', 'running') and kind <> "
                               "'deadline'")
-        files = sorted(_undated(p.read_text(encoding="utf-8")) for p in outbox.glob("*.fin"))
         return Ending(
             case={k: case[k] for k in ("status", "phase", "root_cause", "fault_side", "key")},
-            effects=[(e["step"], e["state"], _undated(e["payload"])) for e in effects], files=files,
+            effects=[(e["step"], e["state"], _undated(e["payload"])) for e in effects], files=_files(outbox),
             approvals=[(a["state"], a["payload_hash"] == a["proposed"], a["by"]) for a in asked],
             standing_entries=sorted(e["type"] for e in entries if not e["superseded"]), log_valid=proof.valid,
             open_items=len(left))
+
+
+_APPROVALS = """
+select a.state, a.payload_hash, p.payload_hash as proposed, array_agg(d.actor order by d.actor) as by
+from approvals a join proposals p on p.id = a.proposal_id left join decisions d on d.approval_id = a.id
+where a.case_id = %(id)s group by a.id, p.id order by a.opened_at
+"""
+
+
+def _files(outbox: Path) -> list[str]:
+    """What the receiver has: read apart from the database."""
+    return sorted(_undated(p.read_text(encoding="utf-8")) for p in outbox.glob("*.fin"))
 
 
 def _undated(text: str) -> str:
@@ -147,17 +156,16 @@ def _undated(text: str) -> str:
     return re.sub(r":98C::PREP//\d+", ":98C::PREP//", text)
 
 
-def worker_settings(url: str, folder: Path, *, port: int) -> dict[str, Any]:
+def worker_settings(url: str, folder: Path) -> dict[str, Any]:
     """A worker that loses its lease in a second, so that a takeover is soon seen."""
     return {"database_url": url, "effects_url": f"file:{folder / 'outbox'}", "log_anchor_file": folder / "anchor.jsonl",
-            "lease_seconds": 1.0, "heartbeat_seconds": 0.3, "metrics_port": port, "worker_concurrency": 4,
+            "lease_seconds": 1.0, "heartbeat_seconds": 0.3, "worker_concurrency": 4,
             "log_level": "error"}
 
 
-async def tell(url: str, folder: Path, *, port: int, kill: Kill | None = None,
-               windows: Path | None = None) -> tuple[Ending, int]:
+async def tell(url: str, folder: Path, *, kill: Kill | None = None, windows: Path | None = None) -> tuple[Ending, int]:
     """Play the story against a worker that dies as told; returns the ending and how often it died."""
-    workers = Workers(worker_settings(url, folder, port=port))
+    workers = Workers(worker_settings(url, folder))
     workers.start(kill, windows)
     async with make_pool(url, size=2, name="story") as pool:
         try:

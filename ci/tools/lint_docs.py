@@ -20,8 +20,13 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _UPPER = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _ASSIGNED = re.compile(r"^([A-Z][A-Z0-9_]{2,})=")
 _MAKE = re.compile(r"(?:^|[\s`(])make ([a-z][a-z-]*)(?=$|[\s`),.;:])")
+#: Where a command can stand: elsewhere `wo` is a release's or a database's name.
+_WO = re.compile(r"(?:^|bin/|[(;|&$] ?|-- )wo((?: [a-z][a-z-]*[a-z])+)(?![\w-])")
 _PATH = re.compile(r"^\.{0,2}/?[\w.*-]+(?:/[\w.*{},-]+)*/?$")
 _SKIPPED = re.compile(r"[<>{]|NNNN")
+
+_SOURCES = ("src/", "ci/", "charts/", "templates/", "images/")
+_SOURCE_ENDINGS = (".py", ".sql", ".csv", ".yaml", ".tpl", ".sh")
 
 #: Variables of the Makefile, the set-up and `.ci/run`: they are no settings.
 OTHER_VARIABLES = {"FORCE", "PYTHON", "PIP_INDEX_URL", "PIP_CERT", "PYTHONPATH", "CI", "UNIT_WORKERS", "USER"}
@@ -48,7 +53,7 @@ def known(root: Path) -> Known:
     files = repository_files(root)
     folders = {parent.as_posix() for name in files for parent in Path(name).parents}
     added = {path for name in files if name.endswith(".patch") for path in touched((root / name).read_text())}
-    sources = [name for name in files if name.startswith(("src/", "ci/")) and name.endswith((".py", ".sql", ".csv"))]
+    sources = [name for name in files if name.startswith(_SOURCES) and name.endswith(_SOURCE_ENDINGS)]
     return Known(
         settings=frozenset(name.upper() for name in Settings.model_fields),
         targets=frozenset(re.findall(r"^([a-z][a-z-]*):.*## ", (root / "Makefile").read_text(), re.MULTILINE)),
@@ -104,7 +109,7 @@ def _span_causes(span: str, things: Known, *, fenced: bool) -> Iterator[str]:
     for target in _MAKE.findall(span):
         if target not in things.targets:
             yield f"`make {target}` is no target of the Makefile"
-    for match in re.finditer(r"(?:^|\s|/)wo((?: [a-z][a-z-]+)+)", span):
+    for match in _WO.finditer(span):
         if cause := _command_cause(things.commands, match[1].split()):
             yield cause
     for variable in sorted({*_UPPER.findall(span), *_ASSIGNED.findall(span)}):

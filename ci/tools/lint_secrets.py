@@ -25,7 +25,10 @@ _SETTINGS = {
         {"path": "detect_secrets.filters.allowlist.is_line_allowlisted"},
         {"path": "detect_secrets.filters.heuristic.is_sequential_string"},
         {"path": "detect_secrets.filters.heuristic.is_templated_secret"},
-        {"path": "detect_secrets.filters.regex.should_exclude_line", "pattern": [r"change-me|--hash=sha256:"]},
+        {
+            "path": "detect_secrets.filters.regex.should_exclude_line",
+            "pattern": [r"change-me|--hash=sha256:|://[A-Z_]+:[A-Z_]+@"],
+        },
     ],
 }
 

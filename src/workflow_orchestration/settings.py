@@ -78,7 +78,7 @@ class Settings(ClientSettings):
     database_pool_size: int = _f(10, "Most connections of one process to PostgreSQL.", ge=2, le=200)
 
     # -- api
-    api_host: str = _f("127.0.0.1", "Address the API listens on; anything but loopback switches the local issuer off.")
+    api_host: str = _f("127.0.0.1", "Address to listen on, probes and metrics too; anything but loopback switches the local issuer off.")
     api_port: int = _f(8000, "Port of the API and its pages.", ge=1, le=65535)
     metrics_port: int = _f(9090, "Port of /metrics, and of the worker's probes.", ge=1, le=65535)
     rate_limit_per_minute: int = _f(1200, "Requests a minute a principal may make before 429.", ge=1)

@@ -9,8 +9,10 @@ from typing import Any
 import structlog
 from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from workflow_orchestration.api import problems
 from workflow_orchestration.api.metrics import Metrics
 from workflow_orchestration.store.db import new_id
 
@@ -23,7 +25,7 @@ _logger = structlog.get_logger("workflow_orchestration.access")
 
 
 class Observe:
-    """ASGI middleware; `metrics` reads the process's numbers once the app has started."""
+    """ASGI middleware, outermost."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,6 +52,11 @@ class Observe:
             # raising on makes the server drop the connection: the reader resumes by id
             _logger.info("a reader was too slow and is cut", request_id=request_id, path=scope["path"])
             raise
+        except Exception as error:  # noqa: BLE001 - the last door: whatever it is becomes a problem document
+            if status:
+                raise
+            response = await problems.answer(Request(scope), error)
+            await response(scope, receive, answer)
         finally:
             _note(scope, status, time.perf_counter() - began)
 

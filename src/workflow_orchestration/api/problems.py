@@ -40,7 +40,7 @@ _logger = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    for kind in (PlatformError, RequestValidationError, HTTPException, psycopg.Error, *TRANSIENT, Exception):
+    for kind in (PlatformError, RequestValidationError, HTTPException, psycopg.Error, *TRANSIENT):
         app.add_exception_handler(kind, answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from types import FrameType
 
 import uvicorn
@@ -34,9 +35,11 @@ class Server(uvicorn.Server):
         await super().serve(sockets)  # type: ignore[arg-type]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """uvicorn would end the process by the signal itself; ended in good order it exits with 0."""
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self.services.stop)  # a signal arrives between any two instructions
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 async def serve(settings: Settings, app: FastAPI | None = None) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from workflow_orchestration.cli.exits import WrongUsage
@@ -55,8 +56,9 @@ def variables() -> list[Variable]:
 
 def _variable(name: str, field: Any) -> Variable:
     there = field.default not in (PydanticUndefined, None)
-    default = re.sub(r"^PosixPath\('(.*)'\)$", r"\1", str(field.default)) if there else None
-    return Variable(name.upper(), field.description, default, field.is_required(), "Secret" in repr(field.annotation))
+    default = str(field.default) if there else None
+    secret = SecretStr.__name__ in repr(field.annotation)  # however deep in unions and Annotated
+    return Variable(name.upper(), field.description, default, field.is_required(), secret)
 
 
 def complete(target: Target, given: Mapping[str, str], *, database: str | None) -> dict[str, str]:

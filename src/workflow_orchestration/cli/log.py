@@ -137,5 +137,5 @@ def tamper_test(as_json: Json = False) -> None:
 
 
 def _trials(out: Console, trials: list[dict[str, Any]]) -> None:
-    rows = [(t["what"], "found" if t["passed"] else "MISSED", t["found"]) for t in trials]
+    rows = [(t["what"], "found" if t["passed"] else "MISSED", "\n".join(t["found"])) for t in trials]
     out.print(table("Tampering, on a copy", ("what was done", "result", "what verify said"), rows))

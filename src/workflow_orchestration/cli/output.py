@@ -34,10 +34,19 @@ def console() -> Console:
 
 def safe(value: Any) -> str:
     """A value as text that no terminal obeys: control and direction characters become their escapes."""
-    if value is None:
-        return "-"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", text.replace("\r\n", "\n"))
+    text = _text(value).replace("\r\n", "\n")
+    return _CONTROL.sub(lambda m: f"\\x{ord(m[0]):02x}", text)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case str():
+            return value
+        case list() if all(isinstance(part, str) for part in value):
+            return ", ".join(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def unless_any(state: str) -> str | None:

@@ -72,7 +72,7 @@ def _refused(request: Request, error: PlatformError, form: dict[str, str]) -> Re
 
 
 def _told(answer: Row) -> dict[str, str]:
-    what: str = "escalate" if "successor" in answer else answer.get("by_what", answer["state"])
+    what = "escalate" if "successor" in answer else str(answer.get("by_what", answer["state"]))
     missing = max(1, answer["needed"] - answer.get("approvals", 0))
     values = {"missing": "1 more approval" if missing == 1 else f"{missing} more approvals", "tier": answer["tier"]}
     title, detail = _TOLD[what]

@@ -24,16 +24,23 @@ _SEND_SECONDS = 10.0
 
 
 @router.get("/cases/{case_id}/log")
-async def follow(case_id: UUID, request: Request, services: Use, visitor: Visitor, after: int = 0,
-                 last_event_id: Annotated[int | None, Header()] = None) -> EventSourceResponse:
+async def follow(
+    case_id: UUID,
+    request: Request,
+    services: Use,
+    visitor: Visitor,
+    after: int = 0,
+    last_event_id: Annotated[int | None, Header()] = None,
+) -> EventSourceResponse:
     authorise(visitor, Operation.CASE_READ)
     await services.read(lambda conn: cases.get_visible(conn, str(case_id), visitor))
     entries = streams.follow(
         services, str(case_id), visitor, after=after if last_event_id is None else last_event_id,
         until=request.state.token_until, show=_piece,
     )  # fmt: skip
-    return EventSourceResponse(entries, ping=int(services.settings.stream_heartbeat_seconds) or 1,
-                               send_timeout=_SEND_SECONDS)
+    return EventSourceResponse(
+        entries, ping=int(services.settings.stream_heartbeat_seconds) or 1, send_timeout=_SEND_SECONDS
+    )
 
 
 def _piece(row: Row) -> ServerSentEvent:

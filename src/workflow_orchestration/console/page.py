@@ -90,8 +90,14 @@ def problem(error: PlatformError) -> dict[str, Any]:
         links.append({"href": f"/cases/{case_id}#decision", "text": "Open the approval that replaced it"})
     elif isinstance(error, Conflict) and (case_id := error.extra.get("case_id")):
         links.append({"href": f"/cases/{case_id}", "text": "Show the case as it stands"})
-    return {"type": type(error).__name__, "title": error.title, "detail": error.detail, "fix": error.fix,
-            "errors": error.extra.get("errors", []), "links": links}
+    return {
+        "type": type(error).__name__,
+        "title": error.title,
+        "detail": error.detail,
+        "fix": error.fix,
+        "errors": error.extra.get("errors", []),
+        "links": links,
+    }
 
 
 def answer_problem(request: Request, error: PlatformError, *, back: str = "/queue") -> Response:

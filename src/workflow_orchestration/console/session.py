@@ -10,7 +10,7 @@ import time
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from workflow_orchestration.api import auth
@@ -63,21 +63,25 @@ async def home() -> Response:
 
 
 @router.get("/login")
-async def login_page(request: Request, next: str = "/queue") -> Response:  # noqa: A002 - the query's name
-    return page(request, "login.html", next=_local(next), problem=None)
+async def login_page(request: Request, target: Annotated[str, Query(alias="next")] = "/queue") -> Response:
+    return page(request, "login.html", next=_local(target), problem=None)
 
 
 @router.post("/login")
-async def login(request: Request, services: Use, token: Annotated[str, Form()],
-                next: Annotated[str, Form()] = "/queue") -> Response:  # noqa: A002 - the form's name
+async def login(
+    request: Request,
+    services: Use,
+    token: Annotated[str, Form()],
+    target: Annotated[str, Form(alias="next")] = "/queue",
+) -> Response:
     _check_own_page(request)
     try:
         _, expires_at = await services.verifier.verify(token.strip())
     except Unauthenticated as error:
         await services.rates.count_failed_login(request.client.host if request.client else "")
         error.fix = "Paste the whole token, or make a new one."
-        return page(request, "login.html", status=error.status, next=_local(next), problem=problem(error))
-    response = RedirectResponse(_local(next), status_code=303)
+        return page(request, "login.html", status=error.status, next=_local(target), problem=problem(error))
+    response = RedirectResponse(_local(target), status_code=303)
     response.set_cookie(
         auth.COOKIE, token.strip(), max_age=max(0, int(expires_at - time.time())), httponly=True,
         samesite="strict", secure=request.url.scheme == "https",

@@ -18,8 +18,12 @@ TONES = {
     "PASS": "good", "FAIL": "bad", "WARN": "warn", "NOT_RUN": "bad", "NOT_APPLICABLE": "",
 }  # fmt: skip
 _STAGES = ("proposal", "decision", "delivery")
-_STEP_TOLD = {"message": "{type} to {to}", "task": "task for {to}", "timer": "waits {timeout_minutes} min",
-              "assign": "goes to {to}"}
+_STEP_TOLD = {
+    "message": "{type} to {to}",
+    "task": "task for {to}",
+    "timer": "waits {timeout_minutes} min",
+    "assign": "goes to {to}",
+}
 _SIDES = (("trade", "Booked trade"), ("ours", "Ours"), ("theirs", "Theirs"))
 
 
@@ -29,14 +33,17 @@ def toned(row: Row, field: str = "state") -> Row:
 
 def diff(rows: Sequence[Row], *, proposed: bool) -> list[Row]:
     """Each field with its sides; what differs from the booked trade is marked by a sign, a word and a colour."""
-    return [{"field": row["field"], "evidence": row.get("evidence") or (), "cells": _cells(row, proposed)}
-            for row in rows]
+    return [
+        {"field": row["field"], "evidence": row.get("evidence") or (), "cells": _cells(row, proposed)} for row in rows
+    ]
 
 
 def _cells(row: Row, proposed: bool) -> list[Row]:
     base = row.get("trade") or row.get("ours")
-    cells = [_cell(title, row.get(side), row.get(side) is not None and row.get(side) != base, "differs")
-             for side, title in _SIDES]
+    cells = [
+        _cell(title, row.get(side), row.get(side) is not None and row.get(side) != base, "differs")
+        for side, title in _SIDES
+    ]
     if proposed:
         changes = row.get("proposed") is not None and row.get("proposed") != row.get("ours")
         cells.append(_cell("Proposed", row.get("proposed"), changes, "changes"))
@@ -45,8 +52,13 @@ def _cells(row: Row, proposed: bool) -> list[Row]:
 
 def _cell(side: str, text: str | None, marked: bool, mark: str) -> Row:
     changes = mark == "changes"
-    return {"side": side, "text": text, "mark": mark if marked else "", "sign": "\u2192" if changes else "\u2260",
-            "tone": "proposed" if changes else "differs"}
+    return {
+        "side": side,
+        "text": text,
+        "mark": mark if marked else "",
+        "sign": "\u2192" if changes else "\u2260",
+        "tone": "proposed" if changes else "differs",
+    }
 
 
 def checks(validations: Sequence[Row], gates: Mapping[str, Sequence[str]]) -> list[Row]:
@@ -56,12 +68,14 @@ def checks(validations: Sequence[Row], gates: Mapping[str, Sequence[str]]) -> li
 
 
 def _check(row: Row, gates: Sequence[str]) -> Row:
-    known = VALIDATORS.get(row["validator"])
+    known, outcome = VALIDATORS.get(row["validator"]), row["outcome"]
     gating = row["validator"] in gates
-    return {"id": row["validator"], "title": known.about if known else "", "outcome": row["outcome"],
-            "detail": row["detail"], "stage": row["stage"], "gates": gating,
-            "prominent": gating or row["outcome"] not in ("PASS", "NOT_APPLICABLE"), "tone": TONES.get(row["outcome"], ""),
-            "blocks": gating and row["outcome"] in ("FAIL", "NOT_RUN")}
+    return {
+        "id": row["validator"], "title": known.about if known else "", "outcome": outcome, "detail": row["detail"],
+        "stage": row["stage"], "gates": gating, "tone": TONES.get(outcome, ""),
+        "blocks": gating and outcome in ("FAIL", "NOT_RUN"),
+        "prominent": gating or outcome not in ("PASS", "NOT_APPLICABLE"),
+    }  # fmt: skip
 
 
 def proposal(content: Row | None) -> Row | None:
@@ -100,10 +114,16 @@ def evidence(content: Row | None, items: Sequence[Row]) -> list[Row]:
     """What the proposal rests on; before there is one, the messages themselves."""
     if content is not None:
         return list(content["evidence"])
-    return [{"id": f"{item['record']['kind']}-{item['seq']}", "sha256": item["sha256"],
-             "source": f"MT{item['message_type']} {item['sender_ref']} lines "
-                       f"{item['record']['source']['first_line']}-{item['record']['source']['last_line']}",
-             "excerpt": item["record"]["source"]["excerpt"]} for item in items]
+    return [
+        {
+            "id": f"{item['record']['kind']}-{item['seq']}",
+            "sha256": item["sha256"],
+            "source": f"MT{item['message_type']} {item['sender_ref']} lines "
+            f"{item['record']['source']['first_line']}-{item['record']['source']['last_line']}",
+            "excerpt": item["record"]["source"]["excerpt"],
+        }
+        for item in items
+    ]
 
 
 def findings(found: Row) -> list[tuple[str, Any]]:
@@ -118,6 +138,10 @@ def warnings(assessment: Row) -> list[tuple[str, str]]:
     if assessment.get("stop"):
         found.append(("Legal stop", "A legal code or a possible sanctions match: only compliance may decide."))
     if assessment.get("suspected_injection"):
-        found.append(("A message tries to give instructions", "Its text is data here and has changed nothing; "
-                      "read the narrative with suspicion."))
+        found.append(
+            (
+                "A message tries to give instructions",
+                "Its text is data here and has changed nothing; read the narrative with suspicion.",
+            )
+        )
     return found

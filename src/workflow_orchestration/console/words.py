@@ -11,7 +11,8 @@ from typing import Any
 #: Words that are written otherwise than they are spelt in code.
 _WORDS = {
     "isin": "ISIN", "ssi": "SSI", "bic": "BIC", "csd": "CSD", "id": "id", "eur": "EUR", "dk": "DK",
-    "cpty": "counterparty", "econ": "economic", "qty": "quantity", "ccy": "currency", "sha256": "SHA-256", "ssis": "SSIs", "utc": "UTC",
+    "cpty": "counterparty", "econ": "economic", "qty": "quantity", "ccy": "currency",
+    "sha256": "SHA-256", "ssis": "SSIs", "utc": "UTC",
     "ops": "ops", "fx": "FX", "ref": "reference", "docs": "documents", "info": "information", "at": "at",
 }  # fmt: skip
 #: Short codes that people say as they are: tiers, bands, validators, rules, message types.
@@ -59,8 +60,11 @@ def pretty(value: Any) -> str:
 
 def gist(data: dict[str, Any]) -> str:
     """The first plain values of a log entry in one line; the whole is one click away."""
-    plain = [(name, value) for name, value in data.items()
-             if isinstance(value, str | int) and value != "" and not _is_reference(name, value)]
+    plain = [
+        (name, value)
+        for name, value in data.items()
+        if isinstance(value, str | int) and value != "" and not _is_reference(name, value)
+    ]
     told = ", ".join(f"{label(name).lower()} {_short(str(value))}" for name, value in plain[:_SHOWN_IN_GIST])
     return told or "details"
 

@@ -22,12 +22,18 @@ router = APIRouter(route_class=VisitorRoute, include_in_schema=False)
 
 
 @router.post("/tasks/{task_id}/complete")
-async def complete(task_id: UUID, request: Request, services: Use, visitor: Visitor,
-                   answer: Annotated[str, Form(max_length=2000)]) -> Response:
+async def complete(
+    task_id: UUID, request: Request, services: Use, visitor: Visitor, answer: Annotated[str, Form(max_length=2000)]
+) -> Response:
     authorise(visitor, Operation.TASK_COMPLETE)
     forms.check({"answer": answer})
-    return await _done(request, services, lambda conn: casework.complete_task(
-        conn, str(task_id), visitor, result={"answer": answer.strip()}, comment=None))
+    return await _done(
+        request,
+        services,
+        lambda conn: casework.complete_task(
+            conn, str(task_id), visitor, result={"answer": answer.strip()}, comment=None
+        ),
+    )
 
 
 @router.post("/effects/{effect_id}/retry")

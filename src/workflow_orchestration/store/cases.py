@@ -16,7 +16,7 @@ from workflow_orchestration.domain.cases import Phase, check_edge
 from workflow_orchestration.domain.errors import InvalidRequest, NotFound
 from workflow_orchestration.domain.roles import ALL_DESKS, Principal
 from workflow_orchestration.store import log, work
-from workflow_orchestration.store.db import Conn, Row, jsonb, new_id, one, queries, rows
+from workflow_orchestration.store.db import Conn, RacedError, Row, jsonb, new_id, one, queries, rows
 
 SQL = queries(__file__)
 _UPDATABLE = ("status", "phase", "title", "desk", "owner", "assignee", "owner_role", "root_cause", "fault_side",
@@ -155,6 +155,8 @@ async def threads(conn: Conn, case_id: str) -> list[Row]:
 async def current_thread(conn: Conn, case_id: str, *, lock: bool = False) -> Row:
     row = await one(conn, SQL["lock_current_thread" if lock else "current_thread"], {"case_id": case_id})
     assert row is not None, f"case {case_id} has no thread"
+    if lock and (await current_thread(conn, case_id))["id"] != row["id"]:
+        raise RacedError("the next thread was opened while we waited for the last one's lock")
     return row
 
 

@@ -55,11 +55,14 @@ def queries(module_file: str) -> Mapping[str, str]:
 
 
 def make_pool(url: str, *, size: int, name: str) -> Pool:
-    """A closed pool; `async with` opens it. Autocommit: a transaction is always written out as one."""
+    """A closed pool; `async with` opens it. Autocommit: a transaction is always written out as one.
+
+    Reconnecting is given up soon and begun anew by the next caller: the pool's own retries back off to minutes.
+    """
     options = " ".join(f"-c {k}={v}" for k, v in SESSION.items())
     return AsyncConnectionPool(
         url, min_size=1, max_size=size, open=False, timeout=5, max_idle=300, max_lifetime=1800, name=name,
-        check=AsyncConnectionPool.check_connection, connection_class=AsyncConnection[DictRow],
+        reconnect_timeout=1, check=AsyncConnectionPool.check_connection, connection_class=AsyncConnection[DictRow],
         kwargs={"autocommit": True, "row_factory": dict_row, "options": options, "application_name": name})
 
 

@@ -30,19 +30,24 @@ class Lease:
 LEASE: ContextVar[Lease] = ContextVar("lease")
 
 
+#: Of the time between beats: the least that a beat is waited for.
+_SHORTEST_WAIT = 0.25
+
+
 @dataclass
 class _Held:
     epoch: int
-    #: Told once: "lost", or the cancel request's status.
+    #: Told each once: "lost", and the cancel request's status.
     stop: Callable[[str], None]
+    told_to_cancel: bool = False
 
 
 @dataclass
 class Heart:
     """Renews all leases of this worker in one statement, until the last item has ended (drains included).
 
-    A worker that cannot beat fences itself: when a lease may have run out, its items are stopped here, before
-    another worker starts them.
+    A worker that cannot beat fences itself: its items are stopped at the last verdict before a lease may run out,
+    before another worker starts them.
     """
 
     pool: Pool
@@ -68,28 +73,40 @@ class Heart:
     async def beat(self) -> None:
         sent = time.monotonic()
         items = {item: held.epoch for item, held in self._held.items()}
+        patience = self._last_beat + self.lease_seconds - sent - self._shortest
         try:
-            async with asyncio.timeout(self.beat_seconds), self.pool.connection() as conn:
+            async with asyncio.timeout(max(self._shortest, min(self.beat_seconds, patience))), self.pool.connection() as conn:
                 ours = await work.heartbeat(conn, items, lease=self.lease_seconds)
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
             self._missed(str(error) or type(error).__name__)
             return
         self._last_beat = sent
         for item_id in items.keys() - ours.keys():
-            self._stop(item_id, "lost")
+            self._lose(item_id)
         for item_id, cancel in ours.items():
             if cancel is not None:
-                self._stop(item_id, cancel)
+                self._cancel(item_id, cancel)
+
+    @property
+    def _shortest(self) -> float:
+        return self.beat_seconds * _SHORTEST_WAIT
 
     def _missed(self, error: str) -> None:
         silent = time.monotonic() - self._last_beat
         _logger.warning("heartbeat failed", seconds_silent=round(silent, 1), error=error)
-        if silent >= self.lease_seconds - self.beat_seconds:
+        if silent + self.beat_seconds + self._shortest > self.lease_seconds:  # the next verdict would come too late
             _logger.error("no heartbeat for almost a lease: this worker stops its items itself", items=len(self._held))
             for item_id in list(self._held):
-                self._stop(item_id, "lost")
+                self._lose(item_id)
 
-    def _stop(self, item_id: str, why: str) -> None:
-        held = self._held.get(item_id)
+    def _lose(self, item_id: str) -> None:
+        """No longer beaten for: whatever still runs of it must not keep it from its next owner."""
+        held = self._held.pop(item_id, None)
         if held is not None:
+            held.stop("lost")
+
+    def _cancel(self, item_id: str, why: str) -> None:
+        held = self._held.get(item_id)
+        if held is not None and not held.told_to_cancel:
+            held.told_to_cancel = True
             held.stop(why)

@@ -90,7 +90,7 @@ class Worker:
     async def _open(self) -> AsyncIterator[None]:
         s = self._settings
         secret = s.webhook_secret.get_secret_value() if s.webhook_secret else None
-        probes = Probes(s.metrics_port, self._is_ready)
+        probes = Probes(s.api_host, s.metrics_port, self._is_ready)
         async with self._pool, self._beat_pool, httpx.AsyncClient() as client, probes.serving():
             self._runner = Runner(self._pool, self._notifier, self._policy, effects_url=s.effects_url,
                                   run_timeout=s.run_timeout_seconds)

@@ -20,13 +20,14 @@ _MAX_REQUEST = 8192
 class Probes:
     """A small HTTP server for a scraper and a kubelet."""
 
-    def __init__(self, port: int, is_ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, host: str, port: int, is_ready: Callable[[], Awaitable[bool]]) -> None:
+        self._host = host
         self._port = port
         self._is_ready = is_ready
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        server = await asyncio.start_server(self._answer, port=self._port, limit=_MAX_REQUEST)
+        server = await asyncio.start_server(self._answer, self._host, self._port, limit=_MAX_REQUEST)
         async with server:
             yield
 

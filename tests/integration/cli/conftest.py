@@ -36,9 +36,9 @@ class Acting:
 def live(postgres: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """One API for all tests of a file; its own log is silent, or it would stand in what `wo` prints."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    with postgres.copy_of(template) as name:
-        with running(settings_for(postgres.url(API, name), tmp_path_factory.mktemp("api"))) as api:
-            yield api
+    folder = tmp_path_factory.mktemp("api")
+    with postgres.copy_of(template) as name, running(settings_for(postgres.url(API, name), folder)) as api:
+        yield api
     structlog.reset_defaults()
 
 

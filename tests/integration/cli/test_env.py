@@ -10,6 +10,7 @@ from workflow_orchestration.cli.main import run
 from workflow_orchestration.cli.session import Session
 
 OIDC = '[{"issuer": "https://idp.example", "jwks_url": "https://idp.example/keys"}]'
+KEY = "k" * 40
 CLUSTER = ("--target", "cluster", "--database", "wo-db:5432/wo")
 
 
@@ -27,12 +28,18 @@ def oidc(monkeypatch):
     monkeypatch.setenv("OIDC_ISSUERS", OIDC)
 
 
-def test_every_variable_is_printed_with_its_meaning_and_no_secret(env, monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgresql://wo_api:s3cret@db/wo")
+SECRETS = ("DATABASE_URL", "DATABASE_OWNER_URL", "API_TOKEN", "LOCAL_ISSUER_KEY", "WEBHOOK_SECRET")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_every_variable_is_printed_and_no_secret(env, monkeypatch, form):
+    for name in SECRETS:
+        monkeypatch.setenv(name, f"postgresql://wo:s3cret@db/{name}")
     monkeypatch.setenv("COLUMNS", "300")
-    code, out, _ = env()
+    code, out, _ = env(*form)
     assert code == 0
     assert all(name.upper() in out for name in settings.Settings.model_fields)
+    assert out.count("********") == len(SECRETS)
     assert "s3cret" not in out
 
 
@@ -75,12 +82,10 @@ def test_a_cluster_file_is_what_kubectl_keeps(env, tmp_path, oidc):
 
 
 def test_a_cluster_file_takes_nothing_from_this_machines_dotenv(env, tmp_path, oidc):
-    (tmp_path / ".env").write_text(
-        "DATABASE_URL=postgresql://wo_api@/wo?host=/tmp/socket\nLOCAL_ISSUER_KEY=" + "k" * 40
-    )
+    (tmp_path / ".env").write_text(f"DATABASE_URL=postgresql://wo_api@/wo?host=/socket\nLOCAL_ISSUER_KEY={KEY}\n")
     env(*CLUSTER, "--write", "cluster.env")
     assert "socket" not in (tmp_path / "cluster.env").read_text()
-    assert "k" * 40 not in (tmp_path / "cluster.env").read_text()
+    assert KEY not in (tmp_path / "cluster.env").read_text()
 
 
 def test_a_cluster_file_with_which_nobody_could_sign_in_is_4(env):

@@ -48,15 +48,15 @@ def names(folder):
 
 def test_every_file_is_posted_once_and_moved_to_done(tmp_path):
     (tmp_path / "a.fin").write_text("A")
-    (tmp_path / "b.rje").write_text("B$C")
+    (tmp_path / "b.rje").write_text("{1:B}$\n{1:C}")
     platform = Platform()
     inbox(tmp_path, platform).run(once=True)
-    assert list(platform.messages) == [b"A", b"B", b"C"]
+    assert list(platform.messages) == [b"A", b"{1:B}", b"{1:C}"]
     assert (names(tmp_path / "done"), names(tmp_path)) == (["a.fin", "b.rje"], ["done"])
 
 
 def test_a_refused_file_is_set_aside_with_the_reason_beside_it(tmp_path):
-    (tmp_path / "mixed.rje").write_text("GOOD$BAD")
+    (tmp_path / "mixed.rje").write_text("{1:GOOD}${1:BAD}")
     watched = inbox(tmp_path, Platform())
     watched.run(once=True)
     assert names(tmp_path / "refused") == ["mixed.rje", "mixed.rje.reason.json"]
@@ -128,9 +128,10 @@ class Killed(BaseException):
 def test_killed_between_post_and_move_the_same_bytes_stay_one_message(tmp_path, monkeypatch):
     (tmp_path / "a.fin").write_text("A")
     platform = Platform()
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched:
         patched.setattr("workflow_orchestration.cli.inbox._moved", killed)
-        inbox(tmp_path, platform).run(once=True)
+        with pytest.raises(Killed):
+            inbox(tmp_path, platform).run(once=True)
     assert names(tmp_path) == ["a.fin"]
     inbox(tmp_path, platform).run(once=True)
     assert (platform.messages, platform.posts) == ({b"A": "m1"}, 2)
@@ -144,12 +145,12 @@ def killed(*_args):
 @pytest.mark.parametrize("at", range(6))
 def test_killed_at_any_post_every_message_arrives_once(tmp_path, at):
     for name in "abc":
-        (tmp_path / f"{name}.rje").write_text(f"{name}1${name}2")
+        (tmp_path / f"{name}.rje").write_text(f"{{1:{name}1}}${{1:{name}2}}")
     platform = Platform()
     with pytest.raises(Killed):
         inbox(tmp_path, dying(platform, at)).run(once=True)
     inbox(tmp_path, platform).run(once=True)
-    assert sorted(platform.messages) == [b"a1", b"a2", b"b1", b"b2", b"c1", b"c2"]
+    assert sorted(platform.messages) == [f"{{1:{name}}}".encode() for name in ("a1", "a2", "b1", "b2", "c1", "c2")]
     assert names(tmp_path / "done") == ["a.rje", "b.rje", "c.rje"]
 
 

@@ -56,7 +56,7 @@ def empty(postgres):
 
 def wo(*argv, **variables):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("DATABASE_", "API_", "LOCAL_"))}
-    return subprocess.run([WO, *argv], capture_output=True, text=True, env=clean | variables, timeout=60)
+    return subprocess.run([WO, *argv], check=False, capture_output=True, text=True, env=clean | variables, timeout=60)
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_the_queue_and_a_case_and_its_log_are_shown(wo, live):
 
 def test_following_a_case_ends_when_the_case_ends(wo, live):
     case_id = seeds.case(live)
-    seeds.end(live, case_id)
+    seeds.end(live, case_id, "cancelled")
     lines = wo("nina", "cases", "events", case_id, "--follow", "--json").out.splitlines()
     assert [json.loads(line)["type"] for line in lines][-1] == "case.ended"
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 from fastapi import FastAPI
-
 from tests.integration.console import story
+
 from workflow_orchestration.api import tokens
 from workflow_orchestration.console.app import create_app
 from workflow_orchestration.settings import Settings
@@ -20,8 +20,7 @@ Login = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 def settings(database) -> Settings:
-    return Settings(database_url=database.api, local_issuer_key="k" * 40, api_host="127.0.0.1",
-                    database_pool_size=4)
+    return Settings(database_url=database.api, local_issuer_key="k" * 40, api_host="127.0.0.1", database_pool_size=4)
 
 
 @pytest.fixture
@@ -45,8 +44,12 @@ async def visit(app, settings) -> AsyncIterator[Login]:
     """`visit("ann")` is ann's browser: logged in, on a page of ours."""
     opened: list[httpx.AsyncClient] = []
 
-    def client(user: str | None = None, roles: tuple[str, ...] = ("ops_approver",), desks: tuple[str, ...] = ("*",),
-               part: bool = False) -> httpx.AsyncClient:
+    def client(
+        user: str | None = None,
+        roles: tuple[str, ...] = ("ops_approver",),
+        desks: tuple[str, ...] = ("*",),
+        part: bool = False,
+    ) -> httpx.AsyncClient:
         browser = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN, headers={"Origin": ORIGIN})
         if user is not None:
             browser.cookies.set("wo_session", tokens.issue(settings, user, roles, desks, 60))
@@ -64,5 +67,6 @@ async def visit(app, settings) -> AsyncIterator[Login]:
 async def asked(pool) -> story.Asked:
     """WO-1002: our amount is wrong, CANCEL_REPLACE at T2 waits for two people of desk equities."""
     async with pool.connection() as conn, conn.transaction():
-        return await story.asked(conn, story.message("mt578-allegement-WO-1002"),
-                                 story.message("mt548-nmat-dmon-WO-1002"))
+        return await story.asked(
+            conn, story.message("mt578-allegement-WO-1002"), story.message("mt548-nmat-dmon-WO-1002")
+        )

@@ -63,13 +63,29 @@ async def triaged(conn: Conn, case_id: str) -> Gathered:
     found = await gather(conn, case_id)
     assessment = triage.assess(found.facts)
     ranked = rank(found.facts, assessment)
-    findings = plain({"assessment": assessment, "priority": ranked.priority, "penalty_per_day": ranked.penalty,
-                      "book": found.facts.book_versions})
+    findings = plain(
+        {
+            "assessment": assessment,
+            "priority": ranked.priority,
+            "penalty_per_day": ranked.penalty,
+            "book": found.facts.book_versions,
+        }
+    )
     await cases.change(
-        conn, case_id, log.WORKER, "case.triaged", {"codes": list(assessment.codes)}, phase="AWAITING_APPROVAL",
-        findings=findings, root_cause=assessment.root_cause, fault_side=assessment.fault_side.value,
-        exposure_eur=Decimal(assessment.exposure_eur or 0), priority=Decimal(ranked.priority.score),
-        band=ranked.priority.band, cutoff_at=ranked.cutoff_at)
+        conn,
+        case_id,
+        log.WORKER,
+        "case.triaged",
+        {"codes": list(assessment.codes)},
+        phase="INVESTIGATING",
+        findings=findings,
+        root_cause=assessment.root_cause,
+        fault_side=assessment.fault_side.value,
+        exposure_eur=Decimal(assessment.exposure_eur or 0),
+        priority=Decimal(ranked.priority.score),
+        band=ranked.priority.band,
+        cutoff_at=ranked.cutoff_at,
+    )
     return found
 
 
@@ -88,34 +104,76 @@ async def ask(conn: Conn, proposal: Row, tier: Tier) -> Asked:
     """The gate: a wait and its approval."""
     thread_id, interrupt = str(proposal["thread_id"]), uuid4().hex
     await threads.put_waits(conn, thread_id, [threads.Wait(interrupt, "approval", str(proposal["id"]), 10**9)])
-    opened = await approvals.open_approval(conn, proposal, interrupt_id=interrupt, tier=tier,
-                                           requester=REQUESTER.id, policy=POLICY)
+    opened = await approvals.open_approval(
+        conn, proposal, interrupt_id=interrupt, tier=tier, requester=REQUESTER.id, policy=POLICY
+    )
     assert opened is not None
+    await cases.change(conn, str(proposal["case_id"]), log.WORKER, "case.awaiting", phase="AWAITING_APPROVAL")
     return Asked(str(proposal["case_id"]), thread_id, str(opened["id"]), opened["payload_hash"])
 
 
 async def _store(conn: Conn, found: Gathered, proposal: Proposal, thread_id: str) -> Row:
     action, proposal_id = ACTIONS[proposal.action], str(uuid4())
-    content = {**plain(proposal), "gates": {k: list(v) for k, v in action.gates.items()},
-               "editable": list(action.editable)}
-    await approvals.put_proposal(conn, approvals.ProposalRow(
-        id=proposal_id, case_id=str(found.case["id"]), thread_id=thread_id, action=proposal.action,
-        tier=proposal.tier, content=content, payload_hash=proposal.payload_hash, makers=("u_maker",),
-        seen_seq=found.seen_seq))
+    content = {
+        **plain(proposal),
+        "gates": {k: list(v) for k, v in action.gates.items()},
+        "editable": list(action.editable),
+    }
+    await approvals.put_proposal(
+        conn,
+        approvals.ProposalRow(
+            id=proposal_id,
+            case_id=str(found.case["id"]),
+            thread_id=thread_id,
+            action=proposal.action,
+            tier=proposal.tier,
+            content=content,
+            payload_hash=proposal.payload_hash,
+            makers=("u_maker",),
+            seen_seq=found.seen_seq,
+        ),
+    )
     await approvals.put_validations(conn, proposal_id, "proposal", proposal.outcomes)
+    await cases.change(
+        conn,
+        str(found.case["id"]),
+        log.WORKER,
+        "case.proposed",
+        {"action": proposal.action, "payload_hash": proposal.payload_hash},
+        phase="PROPOSED",
+    )
     return await approvals.get_proposal(conn, proposal_id)
 
 
 async def refused_effect(conn: Conn, on: Asked) -> str:
     """An effect that a rule has stopped: an operator's business."""
-    row = await effects.put(conn, effects.NewEffect(
-        case_id=on.case_id, thread_id=on.thread_id, source=on.approval_id, step="cancel", kind="message",
-        receiver="file:.state/outbox", type="543", recipient="CUSTDEFFXXX", payload="text"))
+    row = await effects.put(
+        conn,
+        effects.NewEffect(
+            case_id=on.case_id,
+            thread_id=on.thread_id,
+            source=on.approval_id,
+            step="cancel",
+            kind="message",
+            receiver="file:.state/outbox",
+            type="543",
+            recipient="CUSTDEFFXXX",
+            payload="text",
+        ),
+    )
     await effects.refuse(conn, str(row["id"]), {"rule": "W1-R3", "detail": "the instruction has settled"})
     return str(row["id"])
 
 
 async def open_task(conn: Conn, on: Asked) -> str:
-    row = await tasks.put(conn, case_id=on.case_id, thread_id=None, source=on.approval_id, step="question",
-                          kind="request_info", role="ops_analyst", text="Which amount did the desk agree?")
+    row = await tasks.put(
+        conn,
+        case_id=on.case_id,
+        thread_id=None,
+        source=on.approval_id,
+        step="question",
+        kind="request_info",
+        role="ops_analyst",
+        text="Which amount did the desk agree?",
+    )
     return str(row["id"])

@@ -1,8 +1,9 @@
 import re
 
 from tests.integration.console import story
+
 from workflow_orchestration.domain.facts import Tier
-from workflow_orchestration.store import approvals
+from workflow_orchestration.store import approvals, log
 
 
 def _form(on, decision="approve", **more):
@@ -63,9 +64,8 @@ async def test_requester_and_maker_are_refused_in_place(visit, asked, pool):
 async def test_a_refused_decision_is_in_the_systems_log(visit, asked, pool):
     await _decide(visit("u_maker", part=True), asked)
     async with pool.connection() as conn:
-        row = await (await conn.execute("select actor, data from log_entries where type = 'decision.refused'")).fetchone()
-    assert row["actor"]["id"] == "u_maker"
-    assert row["data"]["approval_id"] == asked.approval_id
+        refused = [e for e in await log.read(conn, log.SYSTEM) if e["type"] == "decision.refused"]
+    assert [(e["actor"]["id"], e["data"]["approval_id"]) for e in refused] == [("u_maker", asked.approval_id)]
 
 
 async def test_a_replaced_approval_names_the_one_that_stands(visit, asked, pool):
@@ -115,8 +115,13 @@ async def test_an_incomplete_decision_is_refused_by_field(visit, asked, pool):
 
 
 async def test_an_edit_replaces_the_approval(visit, asked, pool):
-    answer = await _decide(visit("ann", part=True), asked, "edit", comment="agreed by phone",
-                           **{"param.cpty_agreement_ref": "call 17", "param.reason_code": "OWN_INPUT_ERROR"})
+    answer = await _decide(
+        visit("ann", part=True),
+        asked,
+        "edit",
+        comment="agreed by phone",
+        **{"param.cpty_agreement_ref": "call 17", "param.reason_code": "OWN_INPUT_ERROR"},
+    )
     assert "Your edit is proposed" in answer.text
     async with pool.connection() as conn:
         body = (await approvals.decisions(conn, asked.approval_id))[0]["body"]
@@ -134,8 +139,9 @@ async def test_a_rejection_keeps_its_reason(visit, asked, pool):
 
 async def test_a_decision_that_another_site_asks_for_is_refused(visit, asked, pool):
     browser = visit("ann")
-    answer = await browser.post(f"/approvals/{asked.approval_id}/decide", data=_form(asked),
-                                headers={"Origin": "http://elsewhere.test"})
+    answer = await browser.post(
+        f"/approvals/{asked.approval_id}/decide", data=_form(asked), headers={"Origin": "http://elsewhere.test"}
+    )
     assert answer.status_code == 403
     assert await _state(pool, asked) == "pending"
 

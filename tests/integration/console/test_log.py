@@ -32,8 +32,11 @@ async def test_entries_of_a_step_that_ran_again_are_marked_as_replaced(visit, as
     run = "0197e0c0-0000-7000-8000-000000000001"
     async with pool.connection() as conn, conn.transaction():
         for epoch in (1, 2):
-            await log.append(conn, asked.case_id, [log.Entry(
-                "case.looked", log.WORKER, {"try": str(epoch)}, run_id=run, task_id="t", epoch=epoch, n=0)])
+            await log.append(
+                conn,
+                asked.case_id,
+                [log.Entry("case.looked", log.WORKER, {"try": str(epoch)}, run_id=run, task_id="t", epoch=epoch, n=0)],
+            )
     page = (await visit("ann").get(f"/cases/{asked.case_id}")).text
     replaced = re.findall(r'<li id="log-(\d+)" class="replaced', page)
     assert len(replaced) == 1

@@ -7,8 +7,9 @@ from workflow_orchestration.settings import Settings
 @pytest.fixture
 def settings() -> Settings:
     """Sessions need no database; there is none here."""
-    return Settings(database_url="postgresql://nobody@127.0.0.1:9/none", local_issuer_key="k" * 40,
-                    api_host="127.0.0.1")
+    return Settings(
+        database_url="postgresql://nobody@127.0.0.1:9/none", local_issuer_key="k" * 40, api_host="127.0.0.1"
+    )
 
 
 async def test_a_page_without_a_session_leads_to_the_login_and_back(visit):

@@ -3,8 +3,11 @@ from tests.integration.console import story
 
 async def _told(pool, case_id):
     async with pool.connection() as conn:
-        found = await (await conn.execute("select type, actor ->> 'id' as who from log_entries where stream = %s "
-                                          "order by seq", (case_id,))).fetchall()
+        found = await (
+            await conn.execute(
+                "select type, actor ->> 'id' as who from log_entries where stream = %s order by seq", (case_id,)
+            )
+        ).fetchall()
     return [(row["type"], row["who"]) for row in found]
 
 

@@ -35,7 +35,7 @@ async def holds(conn, count):
 
 async def eventually(look):
     """Other databases of this server have open transactions too: for a moment they hold an export back."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(12):
         while not (found := await look()):
             await asyncio.sleep(0.02)
     return found

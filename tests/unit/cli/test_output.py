@@ -46,3 +46,8 @@ def test_an_empty_queue_is_an_empty_table(wo):
     ended = wo("cases", "list")
     assert ended.code == 0
     assert "Cases" in ended.out
+
+
+def test_a_list_of_words_is_read_as_words():
+    assert safe(["ops_approver", "ops_supervisor"]) == "ops_approver, ops_supervisor"
+    assert safe([{"a": 1}]) == '[{"a": 1}]'

@@ -33,10 +33,14 @@ def _outcome(validator, outcome, stage="proposal"):
 
 
 def test_checks_that_gate_come_first_and_only_they_block():
-    shown = views.checks([_outcome("V02", "FAIL"), _outcome("V09", "NOT_RUN"), _outcome("V11", "PASS")],
-                         {"proposal": ["V09", "V11"]})
+    shown = views.checks(
+        [_outcome("V02", "FAIL"), _outcome("V09", "NOT_RUN"), _outcome("V11", "PASS")], {"proposal": ["V09", "V11"]}
+    )
     assert [(c["id"], c["gates"], c["blocks"]) for c in shown] == [
-        ("V09", True, True), ("V11", True, False), ("V02", False, False)]
+        ("V09", True, True),
+        ("V11", True, False),
+        ("V02", False, False),
+    ]
 
 
 @pytest.mark.parametrize(("changes", "told"), [
@@ -53,7 +57,8 @@ def test_who_may_decide_is_told_nothing():
 
 
 @pytest.mark.parametrize(("assessment", "titles"), [
-    ({}, []), ({"stop": True}, ["Legal stop"]), ({"suspected_injection": True}, ["A message tries to give instructions"]),
+    ({}, []), ({"stop": True}, ["Legal stop"]),
+    ({"suspected_injection": True}, ["A message tries to give instructions"]),
 ])  # fmt: skip
 def test_stops_and_suspicions_come_first(assessment, titles):
     assert [title for title, _ in views.warnings(assessment)] == titles

@@ -23,6 +23,7 @@ def _messages(line, tmp_path):
         ("set `API_PROT`", "API_PROT is neither a setting"),
         ("set `API_PROT=1`", "API_PROT is neither"),
         ("run `make upp`", "`make upp` is no target"),
+        ("run `API_PORT=$(wo tokens)`", "`wo tokens` is no command"),
         ("run `wo log verfy`", "`wo log verfy` is no command; there are: verify"),
         ("run `.venv/bin/wo tokens --user x`", "`wo tokens` is no command"),
         ("see `store/wrok.sql`", "store/wrok.sql does not exist"),
@@ -40,7 +41,8 @@ def test_what_does_not_exist_is_named(line, said, tmp_path):
     [
         "`API_PORT`, `CANCEL_REPLACE`, `make up`, `wo log verify --json`, `wo token --user x`",
         "`store/work.sql`, `store/*.sql`, `docs/<page>.md`, `text/event-stream`, `store/work.sql::claim`",
-        "we make no promise; wo is short",
+        "we make no promise; `wo` is short",
+        "`helm install wo workflow-orchestration/chart -n x`, `create database wo owner wo_owner`",
         "[outside](https://example.com/x)",
     ],
 )

@@ -28,10 +28,11 @@ def test_a_planted_secret_is_found(planted, write):
     [
         f"KEY = '{secrets.token_urlsafe(48)}'  # pragma: allowlist secret",
         "url = 'postgresql://wo_api:change-me@localhost:5432/wo'",
+        "write postgresql://USER:PASSWORD@HOST:5432/wo",
         "LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-'",
         "LOCAL_ISSUER_KEY=",
     ],
-    ids=["marked", "placeholder", "alphabet", "empty"],
+    ids=["marked", "placeholder", "capitals", "alphabet", "empty"],
 )
 def test_placeholders_and_marked_lines_are_fine(line, write):
     assert not list(lint_secrets.problems(write("config.py", line + "\n"), ["config.py"]))

@@ -53,7 +53,8 @@ async def period_log(start: From, to: To, use: Use, who: Annotated[Principal, al
     return StreamingResponse(exports.period(use, start, to, complete=complete), media_type=_NDJSON)
 
 
-@router.get("/verify", response_model=LogReport, summary="Prove that the log is as it was written")
+@router.get("/verify", response_model=LogReport, summary="Prove that the log is as it was written",
+            responses=documented(NotFound))
 async def verify_log(use: Use, who: Annotated[Principal, allowed(Operation.LOG_READ)], stream: Stream = None) -> Any:
     """Chains, counters and the external anchor, of every stream or of one."""
     await exports.check_stream(use, who, stream)

@@ -56,13 +56,65 @@ document.addEventListener("htmx:afterSwap", (event) => {
   tick();
 });
 
-// After a lost connection the stream may begin again at the page's first entry: what is here stays as it is.
+// A hidden tab gives its connection back: a browser opens only six to one host, and every open case holds one.
+// Shown again, or after an error, it goes on after the last entry it has.
+class LogSource extends EventTarget {
+  constructor(url) {
+    super();
+    this.url = new URL(url, location.href);
+    this.readyState = EventSource.CONNECTING;
+    this.names = new Set();
+    this.onVisible = () => (document.hidden ? this.pause() : this.connect());
+    document.addEventListener("visibilitychange", this.onVisible);
+    this.onVisible();
+  }
+
+  addEventListener(name, listener) {
+    super.addEventListener(name, listener);
+    this.names.add(name);
+    this.inner?.addEventListener(name, this.relay);
+  }
+
+  relay = (event) => {
+    if (event.lastEventId) this.url.searchParams.set("after", event.lastEventId);
+    this.dispatchEvent(new MessageEvent(event.type, { data: event.data, lastEventId: event.lastEventId }));
+  };
+
+  connect() {
+    if (this.inner || this.readyState === EventSource.CLOSED) return;
+    this.inner = new EventSource(this.url);
+    for (const name of this.names) this.inner.addEventListener(name, this.relay);
+    this.inner.onopen = (event) => { this.readyState = EventSource.OPEN; this.onopen?.(event); };
+    this.inner.onerror = () => {
+      if (this.inner?.readyState !== EventSource.CLOSED) return;
+      this.pause();
+      setTimeout(() => { if (!document.hidden) this.connect(); }, 3000);
+    };
+  }
+
+  pause() {
+    this.inner?.close();
+    this.inner = undefined;
+  }
+
+  close() {
+    this.pause();
+    this.readyState = EventSource.CLOSED;
+    document.removeEventListener("visibilitychange", this.onVisible);
+  }
+}
+
+htmx.createEventSource = (url) => new LogSource(url);
+
 document.addEventListener("htmx:sseBeforeMessage", (event) => {
   if (document.getElementById(`log-${event.detail.lastEventId}`)) event.preventDefault();
 });
 
 document.addEventListener("htmx:sseMessage", (event) => {
-  strikeReplaced(document.getElementById(`log-${event.detail.lastEventId}`));
+  const entry = document.getElementById(`log-${event.detail.lastEventId}`);
+  if (!entry) return;
+  strikeReplaced(entry);
+  entry.parentElement.scrollTop = entry.parentElement.scrollHeight;
 });
 
 document.addEventListener("change", (event) => {

@@ -1,0 +1,19 @@
+#!/bin/sh
+# `make package`: the chart's archive, its digest, and the list of all images that any environment may pull, in dist/.
+set -eu
+cd "$(dirname "$0")/../.."
+helm=$(sh ci/chart/tools.sh path helm)
+rm -rf dist && mkdir dist
+# archives hold times: the commit's makes the same commit the same archive
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+"$helm" package . --destination dist
+(cd dist && python3 -c '
+import hashlib, pathlib
+for path in pathlib.Path().glob("*.tgz"):
+    print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}")' > SHA256SUMS)
+for values in values/minikube.yaml values/gke.yaml values/eks.yaml ci/all-on-values.yaml; do
+  "$helm" template wo . --namespace workflow-orchestration --kube-version 1.34.4 --values "$values"
+done | sed -n 's/^ *\(- \)\{0,1\}image: *"\{0,1\}\([^"]*\)"\{0,1\}$/\2/p' | sort -u > dist/images.txt
+[ -s dist/images.txt ] || { echo "package: no image was found in the renders" >&2; exit 1; }
+cat dist/SHA256SUMS dist/images.txt

@@ -1,0 +1,78 @@
+"""With 20,000 rows in each large table, the statements that run all the time use an index."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from workflow_orchestration.store import cases, log, threads, work
+
+MANY = 20_000
+NOW = datetime.now(UTC)
+SOME_ID = str(uuid4())
+FILTERS = {**dict.fromkeys(cases.FILTERS), "ids": None, "after_priority": None, "after_id": None, "limit": 51}
+DESK = {"all_desks": False, "desks": ["equities"]}
+EVERY_DESK = {"all_desks": True, "desks": ["*"]}
+
+_FILL = f"""
+insert into cases (id, workflow, key, desk, requester, status, priority)
+select gen_random_uuid(), 'w', n::text, 'desk' || n % 50, 'r', case when n % 20 = 0 then 'open' else 'resolved' end, n % 977
+from generate_series(1, {MANY}) n;
+insert into case_references (workflow, account, reference, case_id) select workflow, 'A', key, id from cases;
+insert into threads (id, case_id, n, state) select gen_random_uuid(), id, 1, 'ended' from cases;
+insert into work_items (id, kind, case_id, thread_id, status, not_before, lease_until)
+select gen_random_uuid(), 'run', case_id, id, 'done', now() - interval '1 day', null from threads;
+update work_items set status = 'running', lease_until = now() + interval '9 s'
+where id in (select id from work_items limit 20);
+insert into log_entries (stream, seq, at, actor, type, data, prev, hash)
+select 's' || n % 200, n, now() - make_interval(secs => n), '{{}}', 't', '{{}}', '', '' from generate_series(1, {MANY}) n;
+analyze cases, case_references, threads, work_items, log_entries;
+"""
+
+HOT = {
+    "claim": (work.SQL["claim"], {"worker": "w", "limit": 8, "lease": 10, "max_attempts": 5}),
+    "heartbeat": (work.SQL["heartbeat"], {"ids": [SOME_ID], "epochs": [1], "lease": 10}),
+    "fence": (work.SQL["fence"], {"id": SOME_ID, "epoch": 1}),
+    "next due": (work.SQL["next_due"], {}),
+    "live run": (work.SQL["live_run"], {"thread_id": SOME_ID}),
+    "exhausted": (work.SQL["exhausted"], {"max_attempts": 5}),
+    "stuck": (threads.SQL["stuck"], {}),
+    "queue page of a desk": (cases.SQL["list"], {**FILTERS, **DESK, "status": "open"}),
+    "queue page of all desks": (cases.SQL["list"], {**FILTERS, **EVERY_DESK, "status": "open"}),
+    "next queue page": (cases.SQL["list"], {**FILTERS, **EVERY_DESK, "after_priority": 500, "after_id": SOME_ID}),
+    "case by reference": (cases.SQL["list"], {**FILTERS, **EVERY_DESK, "reference": "77"}),
+    "log read": (log.SQL["read"], {"stream": "s7", "after": 10, "limit": 500}),
+    "log of a period": (log.SQL["period"], {"start": NOW - timedelta(minutes=5), "end": NOW, "after_at": NOW,
+                                            "after_stream": "", "after_seq": 0, "limit": 1000}),
+    "anchor": (log.SQL["heads_since"], {"since": NOW - timedelta(minutes=1)}),
+}
+LARGE = {"cases", "work_items", "log_entries"}
+
+
+@pytest.fixture(scope="module")
+def full(postgres, template):
+    """A database of its own: 20,000 rows are no scene to leave to other tests."""
+    with postgres.copy_of(template) as name:
+        with psycopg.connect(postgres.url("wo_owner", name), row_factory=dict_row, autocommit=True) as conn:
+            conn.execute(_FILL)
+            yield conn
+
+
+def scanned_whole(plan) -> set[str]:
+    found = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
+    return found.union(*(scanned_whole(p) for p in plan.get("Plans", [])))
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_statement_that_runs_all_the_time_scans_no_large_table(name, full):
+    statement, params = HOT[name]
+    [row] = full.execute("explain (format json) " + statement, params).fetchall()
+    assert not scanned_whole(row["QUERY PLAN"][0]["Plan"]) & LARGE
+
+
+def test_a_scan_of_a_whole_table_would_be_seen(full):
+    [row] = full.execute("explain (format json) select count(data) from log_entries").fetchall()
+    assert scanned_whole(row["QUERY PLAN"][0]["Plan"]) == {"log_entries"}
