@@ -87,7 +87,7 @@ make_schemas() {
 }
 
 copy_k8sio() { # kubectl-validate wants /api/<version>.json and /apis/<group>/<version>.json
-  for file in "$1"/api/openapi-spec/v3/api*__*_openapi.json; do
+  for file in "$1"/api/openapi-spec/v3/api__*_openapi.json "$1"/api/openapi-spec/v3/apis__*__*_openapi.json; do
     target=$2/$(basename "$file" _openapi.json | sed 's|__|/|g').json
     mkdir -p "$(dirname "$target")" && cp "$file" "$target"
   done

@@ -126,7 +126,7 @@ class Demo:
 
     def _effects(self, case_id: str) -> list[dict[str, Any]]:
         found = self.people["desk"].call("GET", f"/v1/cases/{case_id}", expect=200)["effects"]
-        return [e for e in found if e["kind"] == "message"]
+        return sorted((e for e in found if e["kind"] == "message"), key=lambda e: e["created_at"])
 
     def _delivered(self, case_id: str) -> list[dict[str, Any]]:
         return [e for e in self._effects(case_id) if e["state"] == "delivered"]

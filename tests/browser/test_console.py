@@ -2,8 +2,8 @@
 
 import pytest
 from playwright.async_api import expect
-from tests.integration.console import story
 
+from tests.integration.console import story
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.store import approvals, log
 from workflow_orchestration.store.decide import raise_tier
@@ -147,3 +147,13 @@ async def test_one_approval_is_enough_where_the_tier_needs_one(visit, pool):
     page = await visit("ann", f"/cases/{on.case_id}")
     await page.get_by_role("button", name="Approve").click()
     await expect(page.locator("[data-decided=approved]")).to_be_visible()
+
+
+async def test_a_page_goes_on_by_itself_after_logging_in_again(visit, asked, settings, address):
+    page = await visit("ann", "/queue")
+    token = next(c for c in await page.context.cookies() if c["name"] == "wo_session")
+    await page.context.clear_cookies()
+    await expect(page.locator("[data-problem=Unauthenticated]")).to_be_visible(timeout=8_000)
+    await page.context.add_cookies([{"name": "wo_session", "value": token["value"], "url": address}])
+    await expect(page.locator("[data-problem=Unauthenticated]")).to_have_count(0, timeout=8_000)
+    await expect(page.get_by_role("link", name="Review SAFE-0002/WO-1002")).to_be_visible()

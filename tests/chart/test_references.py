@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chart.render import RELEASE, Case, Object, name, objects, of_kind
+import pytest
+
+from tests.chart.render import RELEASE, Case, Object, environment, name, objects, of_kind
 from tests.chart.sweep import Container, Pod, containers, owner, pods, sweep
 
 #: The one Secret an operator makes, and what else may be the operator's own.
@@ -77,7 +79,9 @@ def test_nothing_has_rights_in_the_whole_cluster(each: Case) -> None:
 
 def test_volumes_that_are_mounted_exist(each: Case) -> None:
     def fault(container: Container) -> list[str]:
-        volumes = {v["name"] for v in container.pod.spec.get("volumes", [])} | _claim_templates(objects(each), container)
+        volumes = {v["name"] for v in container.pod.spec.get("volumes", [])} | _claim_templates(
+            objects(each), container
+        )
         return [m["name"] for m in container.spec.get("volumeMounts", []) if m["name"] not in volumes]
 
     sweep(containers(objects(each)), fault)
@@ -135,15 +139,18 @@ def test_every_selector_finds_one_workload_only(each: Case) -> None:
     sweep(of_kind(objects(each), "Deployment", "StatefulSet"), fault, called=name)
 
 
-def test_routes_lead_to_services_that_exist() -> None:
-    from tests.chart.render import environment
-
-    for switch in ("ingress", "httpRoute"):
-        sets = {f"api.{switch}.enabled": True, f"api.{switch}.host": "wo.example.com",
-                f"api.{'httpRoute' if switch == 'ingress' else 'ingress'}.enabled": False,
-                "api.httpRoute.parentRefs": [{"name": "gateway"}]}  # fmt: skip
-        rendered = objects(environment("minikube", sets=sets))
-        sweep(of_kind(rendered, "Ingress", "HTTPRoute"), lambda t: _backends(t) - _named(rendered, "Service"), called=name)
+@pytest.mark.parametrize(("switch", "other"), [("ingress", "httpRoute"), ("httpRoute", "ingress")])
+def test_routes_lead_to_services_that_exist(switch: str, other: str) -> None:
+    sets = {
+        f"api.{switch}.enabled": True,
+        f"api.{switch}.host": "wo.example.com",
+        f"api.{other}.enabled": False,
+        "api.httpRoute.parentRefs": [{"name": "gateway"}],
+        "api.networkPolicy.ingressFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
+    }
+    rendered = objects(environment("minikube", sets=sets))
+    services = _named(rendered, "Service")
+    sweep(of_kind(rendered, "Ingress", "HTTPRoute"), lambda route: _backends(route) - services, called=name)
 
 
 def _backends(route: Object) -> set[str]:
@@ -153,14 +160,14 @@ def _backends(route: Object) -> set[str]:
 
 
 def test_monitors_find_a_service_with_their_port() -> None:
-    from tests.chart.render import environment
-
     rendered = objects(environment("gke", "all-on"))
     services = of_kind(rendered, "Service")
 
     def fault(monitor: Object) -> str | None:
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        ports = {p.get("name") for s in services if wanted <= s["metadata"]["labels"].items() for p in s["spec"]["ports"]}
+        ports = {
+            p.get("name") for s in services if wanted <= s["metadata"]["labels"].items() for p in s["spec"]["ports"]
+        }
         missing = {e["port"] for e in monitor["spec"]["endpoints"]} - ports
         return f"no Service has {missing}" if missing else None
 

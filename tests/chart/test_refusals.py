@@ -37,7 +37,7 @@ BAD = [
     Bad("tensor parallelism over GPUs", ("vllm.gpu.tensorParallelSize", "gpu.count"),
         {"vllm.enabled": True, "vllm.gpu.count": 1, "vllm.gpu.tensorParallelSize": 2}, "gke"),
     Bad("logs nowhere", ("airflow.logs",), {"airflow.enabled": True, "airflow.logs.persistence.enabled": False}),
-    Bad("two bundled databases", ("checkpoints.replicas", "checkpoints.mode"), {"checkpoints.replicas": 2}),
+    Bad("two bundled databases", ("checkpoints.replicaCount", "internal"), {"checkpoints.replicaCount": 2}),
     Bad("no Secret's name", ("secretName", "global.secretName"), {"global.secretName": ""}),
     Bad("a local issuer in a cloud", ("api.auth.localIssuer", "minikube"), {"api.auth.localIssuer": True}, "eks"),
     Bad("an external model nowhere", ("global.llm.baseUrl",), {"global.llm.provider": "external"}),

@@ -10,9 +10,25 @@ import pytest
 from tests.chart.render import ENVIRONMENTS, KUBES, ROOT, Case, environment, name, objects, parse, text
 
 #: Functions whose result differs from render to render, or between an install and a dry run.
-FORBIDDEN = ("randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "genCA", "genSelfSignedCert",
-             "genSignedCert", "genPrivateKey", "uuidv4", "lookup", "now", "htpasswd", "bcrypt",
-             ".Release.Revision", ".Release.IsUpgrade", ".Release.IsInstall")  # fmt: skip
+FORBIDDEN = (
+    "randAlphaNum",
+    "randAlpha",
+    "randAscii",
+    "randNumeric",
+    "randBytes",
+    "genCA",
+    "genSelfSignedCert",
+    "genSignedCert",
+    "genPrivateKey",
+    "uuidv4",
+    "lookup",
+    "now",
+    "htpasswd",
+    "bcrypt",
+    ".Release.Revision",
+    ".Release.IsUpgrade",
+    ".Release.IsInstall",
+)
 
 
 def test_two_renders_are_byte_identical(each: Case) -> None:
@@ -31,12 +47,19 @@ def test_helm_3_renders_the_same_objects(env: str, scenario: str, kube: str) -> 
 
 
 def test_no_template_calls_what_differs_from_render_to_render() -> None:
-    templates = [p for folder in ("templates", "charts") for p in (ROOT / folder).rglob("templates/**/*") if p.is_file()]
+    templates = [
+        p for folder in ("templates", "charts") for p in (ROOT / folder).rglob("templates/**/*") if p.is_file()
+    ]
     templates += [p for p in (ROOT / "templates").rglob("*") if p.is_file()]
     assert templates
     actions = [(p, a) for p in templates for a in re.findall(r"\{\{-?(.*?)-?\}\}", p.read_text(), re.DOTALL)]
-    calls = [(p.relative_to(ROOT), f) for p, a in actions if not a.lstrip().startswith("/*") for f in FORBIDDEN
-             if re.search(rf"(?<![\w.\"-]){re.escape(f)}(?![\w\"-])", a)]  # fmt: skip
+    calls = [
+        (p.relative_to(ROOT), f)
+        for p, a in actions
+        if not a.lstrip().startswith("/*")
+        for f in FORBIDDEN
+        if re.search(rf"(?<![\w.\"-]){re.escape(f)}(?![\w\"-])", a)
+    ]
     assert not calls
 
 

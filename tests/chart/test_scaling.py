@@ -87,7 +87,7 @@ def _mounts_claim(deployment: Object) -> bool:
     return any("persistentVolumeClaim" in v for v in deployment["spec"]["template"]["spec"].get("volumes", []))
 
 
-def _gpus(container: dict[str, object]) -> int:
+def _gpus(container: Object) -> int:
     limits = (container.get("resources") or {}).get("limits") or {}
     return int(limits.get("nvidia.com/gpu", 0))
 

@@ -16,8 +16,14 @@ WITHOUT_SCHEMA = ("networking.gke.io", "cloud.google.com")
 
 def _validate(folder: Path, kube: str) -> dict[str, list[dict[str, object]]]:
     """File -> the verdict on each of its objects."""
-    done = run("kubectl-validate", str(folder), "--output=json", "--version=1.30",
-               f"--local-schemas={tool('kubernetes-' + kube.rsplit('.', 1)[0])}", f"--local-crds={tool('crds')}")  # fmt: skip
+    done = run(
+        "kubectl-validate",
+        str(folder),
+        "--output=json",
+        "--version=1.30",
+        f"--local-schemas={tool('kubernetes-' + kube.rsplit('.', 1)[0])}",
+        f"--local-crds={tool('crds')}",
+    )
     verdicts: dict[str, list[dict[str, object]]] = json.loads(done.stdout)
     return verdicts
 

@@ -55,9 +55,9 @@ def test_a_task_of_airflow_gets_no_key_of_the_database_or_of_airflow() -> None:
     assert not [key for key in keys if re.search("DATABASE|FERNET|JWT|API_SECRET|POSTGRES", key)]
 
 
-def test_only_the_migration_works_as_the_owner() -> None:
+def test_no_pod_that_serves_works_as_the_owner() -> None:
     owners = {part for part, keys in _rendered().items() if "DATABASE_OWNER_URL" in keys}
-    assert owners == {"api/migrate"}
+    assert owners == {"api/migrate", "checkpoints/roles"}
 
 
 def test_every_credential_can_come_from_a_secret_of_its_own() -> None:
@@ -78,8 +78,12 @@ def test_a_rotated_secret_rolls_every_pod_that_reads_it() -> None:
     sweep(readers, lambda p: after[p.owner].annotations == p.annotations and "is not rolled", called=lambda p: p.owner)
 
 
-ROTATIONS = {"api": "secrets.rotation", "airflow": "secrets.rotation", "vllm": "secrets.rotation",
-             "checkpoints": "secrets.rotation"}  # fmt: skip
+ROTATIONS = {
+    "api": "secrets.rotation",
+    "airflow": "data.rotation",
+    "vllm": "secrets.rotation",
+    "checkpoints": "secrets.rotation",
+}
 
 
 @pytest.mark.parametrize("env", ["gke", "eks"])

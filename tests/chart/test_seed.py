@@ -38,7 +38,9 @@ def test_airflow_webserver_is_the_release_s_airflow_api_server() -> None:
 
 
 def test_airflow_web_is_probed_where_version_3_answers() -> None:
-    assert _container("Deployment/wo-airflow-api-server")["readinessProbe"]["httpGet"]["path"] == "/api/v2/monitor/health"
+    assert (
+        _container("Deployment/wo-airflow-api-server")["readinessProbe"]["httpGet"]["path"] == "/api/v2/monitor/health"
+    )
 
 
 def test_the_image_is_workflow_orchestration_fastapi() -> None:
@@ -71,7 +73,10 @@ def test_liveness_asks_health_on_8000_every_10_seconds() -> None:
 
 def test_readiness_asks_every_5_seconds_after_a_startup_probe() -> None:
     container = _container("Deployment/wo-api")
-    assert (container["readinessProbe"]["httpGet"]["path"], container["readinessProbe"]["periodSeconds"]) == ("/ready", 5)
+    assert (container["readinessProbe"]["httpGet"]["path"], container["readinessProbe"]["periodSeconds"]) == (
+        "/ready",
+        5,
+    )
     assert "initialDelaySeconds" not in container["readinessProbe"]
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 30
@@ -102,10 +107,14 @@ def test_airflow_logs_go_to_a_bucket_in_a_cloud(env: str, bucket: str) -> None:
 @pytest.mark.parametrize("kind", ["LoadBalancer", "Ingress"])
 def test_the_api_is_published_by_a_load_balancer_or_an_ingress(kind: str) -> None:
     peers = {"api.networkPolicy.ingressFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
-    how = {"LoadBalancer": {"api.service.type": "LoadBalancer"},
-           "Ingress": {"api.ingress.enabled": True, "api.ingress.host": "wo.example.com"}}[kind]  # fmt: skip
+    how: dict[str, object] = {
+        "LoadBalancer": {"api.service.type": "LoadBalancer"},
+        "Ingress": {"api.ingress.enabled": True, "api.ingress.host": "wo.example.com"},
+    }[kind]
     rendered = objects(case(sets={**peers, **how}))
-    assert find(rendered, "Service/wo-api")["spec"]["type"] == ("LoadBalancer" if kind == "LoadBalancer" else "ClusterIP")
+    assert find(rendered, "Service/wo-api")["spec"]["type"] == (
+        "LoadBalancer" if kind == "LoadBalancer" else "ClusterIP"
+    )
     assert bool(of_kind(rendered, "Ingress")) == (kind == "Ingress")
 
 

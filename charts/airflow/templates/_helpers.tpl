@@ -1,8 +1,8 @@
 {{/* Name of a part: `include "airflow.name" (list . "scheduler")`. Only the base is cut, so
-that two parts of a long release never share a name. */}}
+that two parts of a long release never share a name; to 52, because a CronJob appends to its own. */}}
 {{- define "airflow.name" -}}
 {{- $suffix := printf "-airflow-%s" (index . 1) -}}
-{{- $base := (index . 0).Release.Name | trunc (int (sub 63 (len $suffix))) | trimSuffix "-" -}}
+{{- $base := (index . 0).Release.Name | trunc (int (sub 52 (len $suffix))) | trimSuffix "-" -}}
 {{- printf "%s%s" $base $suffix -}}
 {{- end }}
 
@@ -70,9 +70,9 @@ alone has: its address and the four credentials, which a task's pod never gets. 
     fieldRef: {fieldPath: status.podIP}
 {{- range $name, $ref := dict
   "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" (list $v.data.metadataSecretName $v.data.metadataSecretKey)
-  "AIRFLOW__CORE__FERNET_KEY" (list $v.fernetKeySecretName $v.fernetKeySecretKey)
-  "AIRFLOW__API__SECRET_KEY" (list $v.apiSecretKeySecretName $v.apiSecretKeySecretKey)
-  "AIRFLOW__API_AUTH__JWT_SECRET" (list $v.jwtSecretName $v.jwtSecretKey) }}
+  "AIRFLOW__CORE__FERNET_KEY" (list $v.fernetKeySecretName $v.data.fernetKeySecretKey)
+  "AIRFLOW__API__SECRET_KEY" (list $v.apiSecretKeySecretName $v.data.apiSecretKeySecretKey)
+  "AIRFLOW__API_AUTH__JWT_SECRET" (list $v.jwtSecretName $v.data.jwtSecretKey) }}
 - name: {{ $name }}
   valueFrom: {secretKeyRef: {name: {{ index $ref 0 | default $v.global.secretName }}, key: {{ index $ref 1 }}}}
 {{- end }}
@@ -115,7 +115,7 @@ alone has: its address and the four credentials, which a task's pod never gets. 
 {{/* Annotations that roll a pod when what it reads changes: airflow.cfg, a rotated Secret. */}}
 {{- define "airflow.podAnnotations" -}}
 checksum/config: {{ include (print .Template.BasePath "/config/configmap.yaml") . | sha256sum }}
-{{- with .Values.secretRotation }}
+{{- with .Values.data.rotation }}
 checksum/secret-rotation: {{ . | sha256sum }}
 {{- end }}
 {{- end }}

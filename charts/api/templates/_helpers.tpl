@@ -109,9 +109,6 @@ checksum/config: {{ include (print .Template.BasePath "/configmap.yaml") . | sha
 {{- with .Values.secrets.rotation }}
 checksum/secret-rotation: {{ . | sha256sum }}
 {{- end }}
-{{- with .Values.podAnnotations }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/* Where the worker's model is; nothing at all in degraded mode, where people decide on code's findings alone. */}}

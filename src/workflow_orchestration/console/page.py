@@ -102,12 +102,15 @@ def problem(error: PlatformError) -> dict[str, Any]:
 
 def answer_problem(request: Request, error: PlatformError, *, back: str = "/queue") -> Response:
     """The failure as a notice in the page that asked, else as a page of its own."""
+    told = problem(error)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        told["fix"] = f"{error.fix} Request id: {request_id(request)}"
     if asks_for_part(request):
-        response: Response = part("_problem.html", status=error.status, problem=problem(error))
+        response: Response = part("_problem.html", status=error.status, problem=told)
         response.headers["HX-Retarget"] = "#notice"
         response.headers["HX-Reswap"] = "innerHTML"
         return response
-    return page(request, "problem.html", status=error.status, problem=problem(error), back=back)
+    return page(request, "problem.html", status=error.status, problem=told, back=back)
 
 
 def _to_login(request: Request) -> Response:

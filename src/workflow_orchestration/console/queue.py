@@ -15,7 +15,7 @@ from workflow_orchestration.console.page import page, part
 from workflow_orchestration.console.session import Visitor, VisitorRoute
 from workflow_orchestration.domain.cases import CaseStatus, Phase
 from workflow_orchestration.domain.roles import ALL_DESKS, Operation, Principal
-from workflow_orchestration.store import approvals, cases
+from workflow_orchestration.store import approvals, cases, tasks
 from workflow_orchestration.store import views as rows_of
 from workflow_orchestration.store.db import Conn
 
@@ -66,8 +66,10 @@ async def _context(conn: Conn, visitor: Principal, wanted: Wanted) -> dict[str, 
     filters: dict[str, str | None] = {name: text or None for name, text in wanted.filters.items()}
     found, cursor = await cases.page(conn, visitor, filters=filters, cursor=wanted.cursor, limit=_PAGE)
     pending = await approvals.page(conn, visitor, state="pending")
+    to_do = await tasks.page(conn, visitor, state="open")
     return {
         "cases": [views.toned(case, "status") for case in found], "mine": _mine(pending, visitor),
+        "tasks": [task for task in to_do if task["role"] in visitor.roles],
         "query": wanted.query(wanted.cursor), "first_query": wanted.query(), "later": wanted.cursor is not None,
         "next": wanted.query(cursor) if cursor else None, "filtered": wanted.narrowed,
     }  # fmt: skip

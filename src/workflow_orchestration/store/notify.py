@@ -73,15 +73,18 @@ class Listener:
     async def run(self) -> None:
         while True:
             try:
-                async with await AsyncConnection.connect(self._url, autocommit=True) as conn:
-                    await conn.execute(f"listen {CHANNEL}")
-                    self._on_word("*")
-                    async for note in conn.notifies():
-                        for word in note.payload.split():
-                            self._on_word(word)
+                await self._listen()
             except psycopg.Error as error:
                 _logger.warning("listening connection lost; connecting again", error=str(error))
             await asyncio.sleep(1)
+
+    async def _listen(self) -> None:
+        async with await AsyncConnection.connect(self._url, autocommit=True) as conn:
+            await conn.execute(f"listen {CHANNEL}")
+            self._on_word("*")
+            async for note in conn.notifies():
+                for word in note.payload.split():
+                    self._on_word(word)
 
 
 class Bell:

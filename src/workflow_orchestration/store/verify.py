@@ -47,9 +47,10 @@ def read_anchors(file: Path | None) -> Anchors:
     found: Anchors = {}
     if file is None or not file.exists():
         return found
-    for line in file.read_text(encoding="utf-8").splitlines():
+    lines = file.read_text(encoding="utf-8").split("\n")
+    for line in lines[:-1]:  # what follows the last line end is a line still being written
         for stream, (seq, head) in json.loads(line)["heads"].items():
-            found.setdefault(stream, {}).setdefault(int(seq), head)
+            found.setdefault(stream, {})[int(seq)] = head
     return found
 
 

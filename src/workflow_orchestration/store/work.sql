@@ -73,8 +73,9 @@ update work_items set status = 'dead', error = coalesce(error, %(error)s), lease
 where id = %(id)s
 
 -- name: live_run
+-- against claim and finish, but not against a fenced write: a cancel need not wait for the end of a node
 select * from work_items where thread_id = %(thread_id)s and kind = 'run' and status in ('pending', 'running')
-for update
+for no key update
 
 -- name: request_cancel
 update work_items set cancel = coalesce(cancel, %(by)s) where id = %(id)s

@@ -61,8 +61,10 @@ class Heart:
             self._last_beat = time.monotonic()
         self._held[lease.item_id] = _Held(lease.epoch, stop)
 
-    def drop(self, item_id: str) -> None:
-        self._held.pop(item_id, None)
+    def drop(self, lease: Lease) -> None:
+        held = self._held.get(lease.item_id)
+        if held is not None and held.epoch == lease.epoch:  # not a later claim of the same item
+            del self._held[lease.item_id]
 
     async def run(self) -> None:
         while True:

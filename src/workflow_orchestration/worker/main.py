@@ -20,6 +20,7 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from psycopg_pool import PoolTimeout
 
+from workflow_orchestration import process_log
 from workflow_orchestration.domain import calendars
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.settings import Settings
@@ -59,8 +60,9 @@ class Worker:
         self._heart = Heart(self._beat_pool, settings.lease_seconds, settings.heartbeat_seconds)
         self._policy = Policy(settings.approval_minutes, settings.approval_warning_minutes,
                               tuple(settings.webhook_urls))
-        self._tasks: dict[str, tuple[asyncio.Task[None], RunControl]] = {}
-        self._stopping: dict[str, str] = {}
+        # by lease, not by item: an item that was lost may be claimed again before its old task has ended
+        self._tasks: dict[Lease, tuple[asyncio.Task[None], RunControl]] = {}
+        self._stopping: dict[Lease, str] = {}
         self._draining = asyncio.Event()
         self._slot_free = asyncio.Event()
         self._runner: Runner | None = None
@@ -157,29 +159,28 @@ class Worker:
     # -- one item -----------------------------------------------------------------------------------------------
 
     def _start(self, item: Row) -> None:
-        control = RunControl()
-        task = asyncio.create_task(self._work(item, control))
-        self._tasks[str(item["id"])] = (task, control)
-        task.add_done_callback(lambda _t: self._ended(str(item["id"])))
+        control, lease = RunControl(), Lease(str(item["id"]), item["epoch"])
+        task = asyncio.create_task(self._work(item, lease, control))
+        self._tasks[lease] = (task, control)
+        task.add_done_callback(lambda _t: self._ended(lease))
         if self._draining.is_set():
             control.request_drain("shutdown")
 
-    def _ended(self, item_id: str) -> None:
-        self._tasks.pop(item_id, None)
-        self._stopping.pop(item_id, None)
+    def _ended(self, lease: Lease) -> None:
+        self._tasks.pop(lease, None)
+        self._stopping.pop(lease, None)
         RUNNING.set(len(self._tasks))
         self._slot_free.set()
 
-    async def _work(self, item: Row, control: RunControl) -> None:
-        lease = Lease(str(item["id"]), item["epoch"])
+    async def _work(self, item: Row, lease: Lease, control: RunControl) -> None:
         LEASE.set(lease)
         RUNNING.set(len(self._tasks))
         task = asyncio.current_task()
         assert task is not None
 
         def stop(why: str) -> None:
-            if lease.item_id not in self._stopping:
-                self._stopping[lease.item_id] = why
+            if lease not in self._stopping:
+                self._stopping[lease] = why
                 task.cancel()
 
         self._heart.hold(lease, stop)
@@ -187,7 +188,7 @@ class Worker:
             with ITEM_SECONDS.labels(item["kind"]).time():
                 outcome = await self._carry_out(item, control)
         finally:
-            self._heart.drop(lease.item_id)
+            self._heart.drop(lease)
         ITEMS.labels(item["kind"], outcome).inc()
 
     async def _carry_out(self, item: Row, control: RunControl) -> str:
@@ -225,13 +226,17 @@ class Worker:
 
     async def _stopped(self, item: Row) -> str:
         """The task was cancelled: by a lost lease, by somebody who cancelled the case, or by the end of a drain."""
-        why = self._stopping.get(str(item["id"]), "drain")
+        why = self._stopping.get(LEASE.get(), "drain")
         if why == "lost":
             return "lost"
         if why == "drain":
             await self._give_back(item, charge=False)
             return "drained"
-        await retrying(self._pool, lambda conn: runs.finish_cancelled(conn, item))
+        try:
+            await retrying(self._pool, lambda conn: runs.finish_cancelled(conn, item))
+        except (LeaseLost, psycopg.Error, PoolTimeout) as lost:
+            _logger.warning("could not record the cancel; the item comes back", item=str(item["id"]), error=repr(lost))
+            return "lost"
         self._notifier.wake(str(item["case_id"]), WORK)
         return "cancelled"
 
@@ -305,6 +310,7 @@ class Worker:
 
 async def serve(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT."""
+    process_log.configure(settings)
     worker = Worker(settings)
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):

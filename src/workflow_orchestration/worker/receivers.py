@@ -65,10 +65,11 @@ def find(effect: Row) -> dict[str, Any] | None:
     if not effect["receiver"].startswith("file:"):
         return None
     target = Path(effect["receiver"].removeprefix("file:")) / file_name(effect)
-    if not target.exists():
+    content = effect["payload"].encode()
+    if not target.exists() or target.read_bytes() != content:  # other content under its key is not this effect
         return None
     return {"receiver": "directory", "file": str(target), "repeated": True,
-            "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+            "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def in_doubt(effect: Row) -> bool:

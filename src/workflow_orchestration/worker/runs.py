@@ -97,7 +97,8 @@ async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workfl
                  item: Row) -> _Entry | None:
     """How to enter the graph for this item now; None when nothing is left to run.
 
-    A payload of {"continue": true} is the reconciler's, for a thread that nobody ran: it has no input of its own.
+    A payload of {"continue": true} is the reconciler's, for a thread that nobody runs: it goes on where it is, or
+    starts if nobody ever did.
     """
     answers = item["payload"].get("answers")
     snapshot = await graph.aget_state(config)
@@ -106,7 +107,8 @@ async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workfl
         reached = snapshot.metadata is not None and snapshot.metadata.get("run_id") == str(item["id"])
         if snapshot.interrupts or (reached and not snapshot.tasks):
             return None  # reached its pause or its end before a crash; only the finish is missing
-        return _Entry(None if item["payload"].get("continue") else workflow.start())
+        goes_on = item["payload"].get("continue") and snapshot.metadata is not None
+        return _Entry(None if goes_on else workflow.start())
     still_open = {i.id: answers[i.id] for i in snapshot.interrupts if i.id in answers}
     if still_open and (item["epoch"] > 1 or len(still_open) == len(answers)):
         return _Entry(Command(resume=still_open))

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.integration.console import story
 
+from tests.integration.console import story
 from workflow_orchestration.api import tokens
 from workflow_orchestration.console.app import create_app
 from workflow_orchestration.settings import Settings

@@ -1,7 +1,6 @@
 import re
 
 from tests.integration.console import story
-
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.store import approvals, log
 

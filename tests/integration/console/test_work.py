@@ -40,6 +40,13 @@ async def test_approvers_are_offered_no_operators_buttons_and_refused_without(vi
     assert answer.status_code == 403
 
 
+async def test_the_queue_shows_a_task_to_its_role_alone(visit, asked, pool):
+    async with pool.connection() as conn, conn.transaction():
+        await story.open_task(conn, asked)
+    assert "Tasks for your roles" in (await visit("kim", roles=("ops_analyst",)).get("/queue")).text
+    assert "Tasks for your roles" not in (await visit("ann").get("/queue")).text
+
+
 async def test_a_task_ends_with_its_answer(visit, asked, pool):
     async with pool.connection() as conn, conn.transaction():
         task = await story.open_task(conn, asked)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.domain.roles import Principal, Role
 from workflow_orchestration.store import approvals, cases, effects, log, threads, work
@@ -49,9 +50,14 @@ class Scene:
 
     async def open(self, key: str | None = None, *, workflow: str = "settlement") -> Opened:
         async with transaction(self.pool) as conn:
-            case, _ = await cases.open_case(conn, cases.NewCase(
-                workflow=workflow, key=key or f"k-{uuid4()}", desk="equities", requester=DESK.id), DESK.actor())
-        [run] = await self.sql("select id, thread_id from work_items where case_id = %(c)s and kind = 'run'", c=case["id"])
+            case, _ = await cases.open_case(
+                conn,
+                cases.NewCase(workflow=workflow, key=key or f"k-{uuid4()}", desk="equities", requester=DESK.id),
+                DESK.actor(),
+            )
+        [run] = await self.sql(
+            "select id, thread_id from work_items where case_id = %(c)s and kind = 'run'", c=case["id"]
+        )
         return Opened(str(case["id"]), str(run["thread_id"]), str(run["id"]))
 
     async def item(self, item_id: str) -> Row:
@@ -86,8 +92,15 @@ class Scene:
         """The thread's run has ended, and nothing else."""
         await self.sql("update work_items set status = 'done' where id = %(id)s", id=opened.run)
 
-    async def waiting(self, opened: Opened, kind: threads.WaitKind, *, ref: str | None = None, seen_seq: int = 0,
-                      interrupt: str | None = None) -> str:
+    async def waiting(
+        self,
+        opened: Opened,
+        kind: threads.WaitKind,
+        *,
+        ref: str | None = None,
+        seen_seq: int = 0,
+        interrupt: str | None = None,
+    ) -> str:
         """Let the thread wait; returns the interrupt's id."""
         name = interrupt or uuid4().hex
         await self.run_done(opened)
@@ -97,8 +110,16 @@ class Scene:
 
     async def proposal(self, opened: Opened, *, tier: Tier = Tier.T1, makers: tuple[str, ...] = ()) -> str:
         found = approvals.ProposalRow(
-            id=str(uuid4()), case_id=opened.case, thread_id=opened.thread, action="CHASE", tier=tier,
-            content={"summary": "chase", "editable": ["text"]}, payload_hash=HASH, makers=makers, seen_seq=0)
+            id=str(uuid4()),
+            case_id=opened.case,
+            thread_id=opened.thread,
+            action="CHASE",
+            tier=tier,
+            content={"summary": "chase", "editable": ["text"]},
+            payload_hash=HASH,
+            makers=makers,
+            seen_seq=0,
+        )
         async with transaction(self.pool) as conn:
             await approvals.put_proposal(conn, found)
         return found.id
@@ -108,17 +129,35 @@ class Scene:
         proposal_id = await self.proposal(opened, tier=tier)
         interrupt = await self.waiting(opened, "approval", ref=proposal_id)
         async with transaction(self.pool) as conn:
-            row = await approvals.open_approval(conn, await approvals.get_proposal(conn, proposal_id),
-                                                interrupt_id=interrupt, tier=tier, requester=DESK.id, policy=policy)
+            row = await approvals.open_approval(
+                conn,
+                await approvals.get_proposal(conn, proposal_id),
+                interrupt_id=interrupt,
+                tier=tier,
+                requester=DESK.id,
+                policy=policy,
+            )
         assert row is not None
         return row
 
     async def effect(self, opened: Opened, receiver: str, **changes: Any) -> Row:
         """A pending message effect with its delivery queued."""
-        new = effects.NewEffect(**{
-            "case_id": opened.case, "thread_id": opened.thread, "source": str(uuid4()), "step": "send",
-            "kind": "message", "receiver": receiver, "type": "599", "recipient": "CUSTGB2L", "payload": ":20:X\r\n",
-            "action": "CHASE", "workflow": "settlement", **changes})
+        new = effects.NewEffect(
+            **{
+                "case_id": opened.case,
+                "thread_id": opened.thread,
+                "source": str(uuid4()),
+                "step": "send",
+                "kind": "message",
+                "receiver": receiver,
+                "type": "599",
+                "recipient": "CUSTGB2L",
+                "payload": ":20:X\r\n",
+                "action": "CHASE",
+                "workflow": "settlement",
+                **changes,
+            }
+        )
         async with transaction(self.pool) as conn:
             return await effects.put(conn, new)
 
@@ -133,7 +172,8 @@ class Scene:
         return await retrying(self.pool, work_)
 
     async def live_runs(self, thread_id: str) -> list[Row]:
-        return await self.sql("select * from work_items where thread_id = %(t)s and kind = 'run' "
-                              "and status in ('pending', 'running') order by created_at", t=thread_id)
-
-
+        return await self.sql(
+            "select * from work_items where thread_id = %(t)s and kind = 'run' "
+            "and status in ('pending', 'running') order by created_at",
+            t=thread_id,
+        )

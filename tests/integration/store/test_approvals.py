@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.integration.store.scene import DESK, POLICY
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.store import approvals
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import retrying, transaction
 
-from tests.integration.store.scene import DESK, POLICY
-
 
 async def open_again(scene, approval, tier=Tier.T2, policy=POLICY):
     async def work(conn):
         proposal = await approvals.get_proposal(conn, str(approval["proposal_id"]))
-        return await approvals.open_approval(conn, proposal, interrupt_id=approval["interrupt_id"], tier=tier,
-                                             requester=DESK.id, policy=policy)
+        return await approvals.open_approval(
+            conn, proposal, interrupt_id=approval["interrupt_id"], tier=tier, requester=DESK.id, policy=policy
+        )
 
     return await retrying(scene.pool, work)
 
@@ -48,9 +48,14 @@ async def test_what_is_not_pending_cannot_be_superseded(scene):
 
 async def test_an_approval_comes_with_its_warning_and_its_expiry(scene):
     approval = await scene.approval(await scene.open())
-    timers = await scene.sql("select payload, round(extract(epoch from not_before - now()) / 60) as minutes from work_items "
-                             "where kind = 'deadline' order by not_before")
-    assert [(t["payload"]["what"], t["minutes"]) for t in timers] == [("approval_expiring", 45), ("approval_expiry", 60)]
+    timers = await scene.sql(
+        "select payload, round(extract(epoch from not_before - now()) / 60) as minutes from work_items "
+        "where kind = 'deadline' order by not_before"
+    )
+    assert [(t["payload"]["what"], t["minutes"]) for t in timers] == [
+        ("approval_expiring", 45),
+        ("approval_expiry", 60),
+    ]
     assert {t["payload"]["ref"] for t in timers} == {str(approval["id"])}
 
 
@@ -59,15 +64,26 @@ async def test_an_opened_approval_is_told_to_every_webhook(scene):
     await scene.approval(await scene.open(), policy=hooks)
     found = await scene.sql("select receiver, type, kind, source from effects order by step")
     assert [(f["receiver"], f["type"], f["kind"]) for f in found] == [
-        ("http://one", "approval.opened", "webhook"), ("http://two", "approval.opened", "webhook")]
+        ("http://one", "approval.opened", "webhook"),
+        ("http://two", "approval.opened", "webhook"),
+    ]
     assert len({f["source"] for f in found}) == 1
 
 
 async def test_a_replayed_node_writes_its_proposal_again_over_the_same_row(scene):
     opened = await scene.open()
     proposal_id = await scene.proposal(opened)
-    row = approvals.ProposalRow(id=proposal_id, case_id=opened.case, thread_id=opened.thread, action="WAIT", tier=Tier.T0,
-                                content={}, payload_hash="sha256:other", makers=(), seen_seq=3)
+    row = approvals.ProposalRow(
+        id=proposal_id,
+        case_id=opened.case,
+        thread_id=opened.thread,
+        action="WAIT",
+        tier=Tier.T0,
+        content={},
+        payload_hash="sha256:other",
+        makers=(),
+        seen_seq=3,
+    )
     async with transaction(scene.pool) as conn:
         await approvals.put_proposal(conn, row)
         assert (await approvals.get_proposal(conn, proposal_id))["action"] == "WAIT"

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
+from tests.integration.store.scene import ANN, SUE
 from workflow_orchestration.domain.errors import Conflict, IdempotencyMismatch, InvalidRequest, NotFound
 from workflow_orchestration.store import effects, idempotency, kill, operators
 from workflow_orchestration.store.db import make_pool, retrying, transaction
 from workflow_orchestration.store.idempotency import Answer
 
-from tests.integration.store.scene import ANN, SUE
-
 NOWHERE = "file:/nowhere"
 
 
 async def deliveries(scene, effect):
-    return [r["status"] for r in await scene.sql("select status from work_items where effect_id = %(e)s order by created_at",
-                                                 e=effect["id"])]
+    return [
+        r["status"]
+        for r in await scene.sql(
+            "select status from work_items where effect_id = %(e)s order by created_at", e=effect["id"]
+        )
+    ]
 
 
 async def refuse(scene, effect):
@@ -63,7 +67,9 @@ async def test_a_cancelled_effect_lets_its_thread_go_on(scene):
     await refuse(scene, effect)
     interrupt = await scene.waiting(opened, "effect", ref=str(effect["id"]))
     assert (await do(scene, operators.cancel_effect, effect))["state"] == "cancelled"
-    assert [r["payload"] for r in await scene.live_runs(opened.thread)] == [{"answers": {interrupt: {"type": "cancelled"}}}]
+    assert [r["payload"] for r in await scene.live_runs(opened.thread)] == [
+        {"answers": {interrupt: {"type": "cancelled"}}}
+    ]
     with pytest.raises(Conflict, match="only a pending or refused"):
         await do(scene, operators.cancel_effect, effect)
 
@@ -85,8 +91,16 @@ async def test_an_effect_of_another_desk_is_not_found(scene):
 # -- kill switches ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scope", "stops"), [
-    ("all", True), ("workflow:settlement", True), ("action:CHASE", True), ("workflow:other", False), ("action:WAIT", False)])
+@pytest.mark.parametrize(
+    ("scope", "stops"),
+    [
+        ("all", True),
+        ("workflow:settlement", True),
+        ("action:CHASE", True),
+        ("workflow:other", False),
+        ("action:WAIT", False),
+    ],
+)
 async def test_a_switch_stops_what_its_scope_names_until_it_is_released(scope, stops, scene):
     async with transaction(scene.pool) as conn:
         for engaged in (True, False):

@@ -6,19 +6,21 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from workflow_orchestration.domain.errors import Conflict, NotFound, NotOwner
-from workflow_orchestration.domain.roles import Principal, Role
-from workflow_orchestration.store import casework, cases, lifecycle, log, tasks, work
-from workflow_orchestration.store.db import retrying, transaction
 
 from tests.integration.store.scene import SUE, Opened, connect
+from workflow_orchestration.domain.errors import Conflict, NotFound, NotOwner
+from workflow_orchestration.domain.roles import Principal, Role
+from workflow_orchestration.store import cases, casework, lifecycle, log, tasks, work
+from workflow_orchestration.store.db import retrying, transaction
 
 AIRFLOW = Principal("airflow", frozenset({Role.AIRFLOW}), frozenset({"*"}))
 SOON = datetime.now(UTC) + timedelta(hours=1)
 
 
 async def ensure(scene, owner="dag/1", *, restart_on=("failed",), principal=AIRFLOW, **more):
-    new = cases.NewCase(workflow="settlement", key="daily", desk="equities", requester=principal.id, owner=owner, **more)
+    new = cases.NewCase(
+        workflow="settlement", key="daily", desk="equities", requester=principal.id, owner=owner, **more
+    )
     return await retrying(scene.pool, lambda c: lifecycle.ensure(c, new, restart_on=restart_on, principal=principal))
 
 
@@ -33,8 +35,11 @@ async def end(scene, opened, status):
 
 
 async def opened_by(scene, ensured):
-    [row] = await scene.sql("select w.id as run, w.thread_id from work_items w where case_id = %(c)s and kind = 'run' "
-                            "order by created_at desc limit 1", c=ensured.case["id"])
+    [row] = await scene.sql(
+        "select w.id as run, w.thread_id from work_items w where case_id = %(c)s and kind = 'run' "
+        "order by created_at desc limit 1",
+        c=ensured.case["id"],
+    )
     return Opened(str(ensured.case["id"]), str(row["thread_id"]), str(row["run"]))
 
 
@@ -53,8 +58,15 @@ async def test_ensure_attaches_to_an_active_case_and_takes_it_over(scene):
     assert len(await scene.sql("select 1 from threads")) == 1
 
 
-@pytest.mark.parametrize(("status", "what", "attempt"), [
-    ("failed", "restarted", 2), ("cancelled", "restarted", 2), ("resolved", "attached", 1), ("rejected", "attached", 1)])
+@pytest.mark.parametrize(
+    ("status", "what", "attempt"),
+    [
+        ("failed", "restarted", 2),
+        ("cancelled", "restarted", 2),
+        ("resolved", "attached", 1),
+        ("rejected", "attached", 1),
+    ],
+)
 async def test_ensure_restarts_a_case_that_ended_as_its_caller_names(status, what, attempt, scene):
     opened = await opened_by(scene, await ensure(scene))
     await end(scene, opened, status)
@@ -109,11 +121,15 @@ async def test_cancelling_a_waiting_case_withdraws_all_that_was_asked(scene):
     opened = await scene.open()
     effect = await scene.effect(opened, "file:/nowhere")
     async with transaction(scene.pool) as conn:
-        await tasks.put(conn, case_id=opened.case, thread_id=opened.thread, source="s", step="s", kind="k", role="r", text="t")
+        await tasks.put(
+            conn, case_id=opened.case, thread_id=opened.thread, source="s", step="s", kind="k", role="r", text="t"
+        )
     await scene.approval(opened)
     assert await cancel(scene, opened) == "cancelled"
-    [states] = await scene.sql("select (select state from approvals) a, (select state from tasks) t, "
-                               "(select count(*) from waits) w, (select state from effects) e")
+    [states] = await scene.sql(
+        "select (select state from approvals) a, (select state from tasks) t, "
+        "(select count(*) from waits) w, (select state from effects) e"
+    )
     assert states == {"a": "cancelled", "t": "cancelled", "w": 0, "e": "cancelled"}
     timers = await scene.sql("select status from work_items where kind = 'deadline'")
     assert [t["status"] for t in timers] == ["cancelled", "cancelled"]
@@ -124,7 +140,10 @@ async def test_cancelling_a_running_case_asks_its_worker_to_stop(scene):
     opened = await scene.open()
     await scene.claim()
     assert await cancel(scene, opened) == "cancelling"
-    assert ((await scene.item(opened.run))["cancel"], (await scene.case(opened.case))["status"]) == ("cancelled", "open")
+    assert ((await scene.item(opened.run))["cancel"], (await scene.case(opened.case))["status"]) == (
+        "cancelled",
+        "open",
+    )
 
 
 async def test_cancelling_again_says_the_same_and_a_case_that_ended_otherwise_cannot_be_cancelled(scene):

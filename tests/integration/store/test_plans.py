@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+
 from workflow_orchestration.store import cases, log, threads, work
 
 MANY = 20_000
@@ -19,7 +20,8 @@ EVERY_DESK = {"all_desks": True, "desks": ["*"]}
 
 _FILL = f"""
 insert into cases (id, workflow, key, desk, requester, status, priority)
-select gen_random_uuid(), 'w', n::text, 'desk' || n % 50, 'r', case when n % 20 = 0 then 'open' else 'resolved' end, n % 977
+select gen_random_uuid(), 'w', n::text, 'desk' || n % 50, 'r', case when n % 20 = 0 then 'open' else 'resolved' end,
+       n % 977
 from generate_series(1, {MANY}) n;
 insert into case_references (workflow, account, reference, case_id) select workflow, 'A', key, id from cases;
 insert into threads (id, case_id, n, state) select gen_random_uuid(), id, 1, 'ended' from cases;
@@ -28,7 +30,8 @@ select gen_random_uuid(), 'run', case_id, id, 'done', now() - interval '1 day', 
 update work_items set status = 'running', lease_until = now() + interval '9 s'
 where id in (select id from work_items limit 20);
 insert into log_entries (stream, seq, at, actor, type, data, prev, hash)
-select 's' || n % 200, n, now() - make_interval(secs => n), '{{}}', 't', '{{}}', '', '' from generate_series(1, {MANY}) n;
+select 's' || n % 200, n, now() - make_interval(secs => n), '{{}}', 't', '{{}}', '', ''
+from generate_series(1, {MANY}) n;
 analyze cases, case_references, threads, work_items, log_entries;
 """
 
@@ -45,8 +48,17 @@ HOT = {
     "next queue page": (cases.SQL["list"], {**FILTERS, **EVERY_DESK, "after_priority": 500, "after_id": SOME_ID}),
     "case by reference": (cases.SQL["list"], {**FILTERS, **EVERY_DESK, "reference": "77"}),
     "log read": (log.SQL["read"], {"stream": "s7", "after": 10, "limit": 500}),
-    "log of a period": (log.SQL["period"], {"start": NOW - timedelta(minutes=5), "end": NOW, "after_at": NOW,
-                                            "after_stream": "", "after_seq": 0, "limit": 1000}),
+    "log of a period": (
+        log.SQL["period"],
+        {
+            "start": NOW - timedelta(minutes=5),
+            "end": NOW,
+            "after_at": NOW,
+            "after_stream": "",
+            "after_seq": 0,
+            "limit": 1000,
+        },
+    ),
     "anchor": (log.SQL["heads_since"], {"since": NOW - timedelta(minutes=1)}),
 }
 LARGE = {"cases", "work_items", "log_entries"}
@@ -55,10 +67,12 @@ LARGE = {"cases", "work_items", "log_entries"}
 @pytest.fixture(scope="module")
 def full(postgres, template):
     """A database of its own: 20,000 rows are no scene to leave to other tests."""
-    with postgres.copy_of(template) as name:
-        with psycopg.connect(postgres.url("wo_owner", name), row_factory=dict_row, autocommit=True) as conn:
-            conn.execute(_FILL)
-            yield conn
+    with (
+        postgres.copy_of(template) as name,
+        psycopg.connect(postgres.url("wo_owner", name), row_factory=dict_row, autocommit=True) as conn,
+    ):
+        conn.execute(_FILL)
+        yield conn
 
 
 def scanned_whole(plan) -> set[str]:

@@ -6,10 +6,10 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from workflow_orchestration.store import effects, tasks, threads, work
-from workflow_orchestration.store.db import transaction
 
 from tests.integration.store.scene import SUE
+from workflow_orchestration.store import effects, tasks, threads, work
+from workflow_orchestration.store.db import transaction
 
 ANSWER = {"type": "anything", "by": "ann"}
 REFRESH = {"type": "refresh"}
@@ -36,8 +36,16 @@ CASES = [
 
 async def a_task(scene, opened):
     async with transaction(scene.pool) as conn:
-        row = await tasks.put(conn, case_id=opened.case, thread_id=opened.thread, source=str(uuid4()), step="s",
-                              kind="request_info", role="ops_analyst", text="why?")
+        row = await tasks.put(
+            conn,
+            case_id=opened.case,
+            thread_id=opened.thread,
+            source=str(uuid4()),
+            step="s",
+            kind="request_info",
+            role="ops_analyst",
+            text="why?",
+        )
     return str(row["id"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+
 from workflow_orchestration.domain.canonical import canonical
 from workflow_orchestration.store import log, verify
 from workflow_orchestration.store.db import transaction
@@ -27,6 +28,7 @@ def anchor_file(tmp_path):
 @pytest.fixture
 def tamper(database):
     """Runs a statement as the owner."""
+
     def run(statement, **params):
         with psycopg.connect(database.owner, row_factory=dict_row) as conn:
             return conn.execute(statement, params)
@@ -37,15 +39,20 @@ def tamper(database):
 @pytest.fixture
 def rewrite(database):
     """Change an entry and compute the stream's chain anew: what only the owner can do."""
+
     def run(stream: str, seq: int, data: dict) -> None:
         with psycopg.connect(database.owner, row_factory=dict_row) as conn:
-            conn.execute("update log_entries set data = %s where stream = %s and seq = %s",
-                         (canonical(data).decode(), stream, seq))
+            conn.execute(
+                "update log_entries set data = %s where stream = %s and seq = %s",
+                (canonical(data).decode(), stream, seq),
+            )
             prev = ""
             for row in conn.execute("select * from log_entries where stream = %s order by seq", (stream,)).fetchall():
                 prev_hash, prev = prev, log.entry_hash({**row, "prev": prev})
-                conn.execute("update log_entries set prev = %s, hash = %s where stream = %s and seq = %s",
-                             (prev_hash, prev, stream, row["seq"]))
+                conn.execute(
+                    "update log_entries set prev = %s, hash = %s where stream = %s and seq = %s",
+                    (prev_hash, prev, stream, row["seq"]),
+                )
             conn.execute("update log_streams set head = %s where stream = %s", (prev, stream))
 
     return run
@@ -70,8 +77,18 @@ async def test_an_untouched_log_is_valid_with_and_without_its_anchor(scene, writ
     assert await findings(scene) == []
 
 
-@pytest.mark.parametrize("change", ["data = '{\"n\":99}'", "actor = '{}'", "type = 'other'", "at = at + interval '1 s'",
-                                    "epoch = 7", "prev = ''", "hash = 'sha256:0'"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "data = '{\"n\":99}'",
+        "actor = '{}'",
+        "type = 'other'",
+        "at = at + interval '1 s'",
+        "epoch = 7",
+        "prev = ''",
+        "hash = 'sha256:0'",
+    ],
+)
 async def test_a_changed_entry_is_named_whatever_of_it_was_changed(change, scene, written, tamper):
     tamper(f"update log_entries set {change} where stream = 'a' and seq = 3")
     assert ("changed", "a", 3) in await findings(scene)
@@ -87,11 +104,15 @@ async def test_a_truncated_stream_is_named(scene, written, tamper):
     assert await findings(scene) == [("truncated", "a", 4)]
 
 
-async def test_a_truncated_stream_whose_counter_was_turned_back_is_named_by_the_anchor(scene, written, tamper, anchor_file):
+async def test_a_truncated_stream_whose_counter_was_turned_back_is_named_by_the_anchor(
+    scene, written, tamper, anchor_file
+):
     await anchor(scene, anchor_file)
     tamper("delete from log_entries where stream = 'a' and seq > 3")
-    tamper("update log_streams set seq = 3, head = (select hash from log_entries where stream = 'a' and seq = 3) "
-           "where stream = 'a'")
+    tamper(
+        "update log_streams set seq = 3, head = (select hash from log_entries where stream = 'a' and seq = 3) "
+        "where stream = 'a'"
+    )
     assert await findings(scene) == []
     assert await findings(scene, anchor_file) == [("truncated", "a", 4)]
 

@@ -7,11 +7,11 @@ import contextlib
 
 import psycopg
 import pytest
+
+from tests.integration.store.scene import connect
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.store import log, work
 from workflow_orchestration.store.db import retrying, transaction
-
-from tests.integration.store.scene import connect
 
 WAITS = 0.25  # seconds: longer than any of these statements takes when nothing blocks it
 
@@ -39,8 +39,12 @@ async def in_transaction(pool, function, *args, **kwargs):
 
 
 async def queue_deadlines(scene, case_id, count):
-    await scene.sql("insert into work_items (id, kind, case_id, not_before) select gen_random_uuid(), 'deadline', %(c)s, "
-                    "now() - make_interval(secs => n) from generate_series(1, %(n)s) n", c=case_id, n=count)
+    await scene.sql(
+        "insert into work_items (id, kind, case_id, not_before) select gen_random_uuid(), 'deadline', %(c)s, "
+        "now() - make_interval(secs => n) from generate_series(1, %(n)s) n",
+        c=case_id,
+        n=count,
+    )
 
 
 # -- claim --------------------------------------------------------------------------------------------------
@@ -214,7 +218,12 @@ async def test_release_gives_the_item_back_under_a_new_epoch(scene):
     item = await scene.claimed(opened.run)
     assert await in_transaction(scene.pool, work.release, opened.run, item["epoch"], charge=False)
     back = await scene.item(opened.run)
-    assert (back["status"], back["epoch"], back["worker"], back["lease_until"]) == ("pending", item["epoch"] + 1, None, None)
+    assert (back["status"], back["epoch"], back["worker"], back["lease_until"]) == (
+        "pending",
+        item["epoch"] + 1,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(("charge", "attempt"), [(False, 0), (True, 1)])
@@ -244,15 +253,20 @@ async def test_a_run_that_ends_cancels_the_timers_of_its_case_and_leaves_deliver
     async with scene.pool.connection() as conn:
         await work.cancel_pending(conn, opened.case, ("run", "deadline"))
     found = await scene.sql("select kind, status from work_items order by kind")
-    assert [(r["kind"], r["status"]) for r in found] == [("deadline", "cancelled"), ("deliver", "pending"), ("run", "cancelled")]
+    assert [(r["kind"], r["status"]) for r in found] == [
+        ("deadline", "cancelled"),
+        ("deliver", "pending"),
+        ("run", "cancelled"),
+    ]
 
 
 # -- sessions -----------------------------------------------------------------------------------------------
 
 
 async def test_a_lock_is_waited_for_two_seconds_and_a_transaction_may_idle_for_five(scene):
-    [row] = await scene.sql("select current_setting('lock_timeout') as lock, "
-                            "current_setting('idle_in_transaction_session_timeout') as idle")
+    [row] = await scene.sql(
+        "select current_setting('lock_timeout') as lock, current_setting('idle_in_transaction_session_timeout') as idle"
+    )
     assert (row["lock"], row["idle"]) == ("2s", "5s")
 
 

@@ -1,4 +1,4 @@
-"""The heart: it keeps a worker's items its own, tells what was lost or is to stop, and gives up before the lease ends."""
+"""The heart: it keeps a worker's items its own, tells what was lost or must stop, gives up in time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
+
 from workflow_orchestration.store import work
 from workflow_orchestration.store.db import make_pool
 from workflow_orchestration.worker.lease import Heart, Lease
@@ -42,7 +43,9 @@ async def held_item(scene, heart):
 
 async def until(told, seconds=LEASE * 2):
     async with asyncio.timeout(seconds):
-        while not told:
+        while True:
+            if told:
+                return
             await asyncio.sleep(0.01)
 
 
@@ -88,11 +91,23 @@ async def test_a_cancel_request_reaches_the_task_once_and_the_item_stays_ours_to
 
 async def test_an_ended_item_is_beaten_for_no_more(scene, beat_pool):
     heart = Heart(beat_pool, LEASE, BEAT)
-    opened, _, told = await held_item(scene, heart)
+    opened, item, told = await held_item(scene, heart)
     await scene.run_done(opened)
-    heart.drop(opened.run)
+    heart.drop(Lease(opened.run, item["epoch"]))
     await heart.beat()
     assert told == []
+
+
+async def test_the_end_of_an_old_task_does_not_stop_the_beats_for_a_new_claim_of_its_item(scene, beat_pool):
+    heart = Heart(beat_pool, LEASE, BEAT)
+    opened, old, _ = await held_item(scene, heart)
+    await scene.expire(opened.run)
+    [new] = await scene.claim(lease=LEASE)
+    heart.hold(Lease(opened.run, new["epoch"]), lambda why: None)
+    heart.drop(Lease(opened.run, old["epoch"]))
+    await scene.expire(opened.run)
+    await heart.beat()
+    assert (await scene.item(opened.run))["expired"] is False
 
 
 async def test_one_missed_beat_is_survived(scene, beat_pool):

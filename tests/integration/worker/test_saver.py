@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated, TypedDict
 from uuid import uuid4
 
+import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.errors import UnknownInterruptError
-from langgraph.types import Command
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
 from pydantic import BaseModel
+
+from tests.integration.worker import toy
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.worker.lease import LEASE, Lease
 from workflow_orchestration.worker.runs import STRICT_RESUME
 from workflow_orchestration.worker.saver import FencedSaver
-
-from tests.integration.worker import toy
+from workflow_orchestration.workflows.common.state import replace
 
 
 class Stranger(BaseModel):
@@ -50,8 +54,10 @@ async def put(saver, at, value=None):
 
 
 async def rows_of(scene):
-    [row] = await scene.sql("select (select count(*) from checkpoints) c, (select count(*) from checkpoint_writes) w, "
-                            "(select count(*) from checkpoint_blobs) b")
+    [row] = await scene.sql(
+        "select (select count(*) from checkpoints) c, (select count(*) from checkpoint_writes) w, "
+        "(select count(*) from checkpoint_blobs) b"
+    )
     return row["c"], row["w"], row["b"]
 
 
@@ -112,10 +118,10 @@ async def test_who_has_no_lease_at_all_cannot_write(saver):
 
 
 async def test_a_write_that_fails_half_way_leaves_nothing(saver, item, scene):
-    with pytest.raises(Exception, match="NaN|token|json"):
-        checkpoint = empty_checkpoint()
-        checkpoint["channel_values"] = {"trace": toy.Trace(), "bad": float("nan")}
-        checkpoint["channel_versions"] = {"trace": "1", "bad": "1"}
+    checkpoint = empty_checkpoint()
+    checkpoint["channel_values"] = {"trace": toy.Trace(), "bad": float("nan")}
+    checkpoint["channel_versions"] = {"trace": "1", "bad": "1"}
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
         await saver.aput(config(), checkpoint, {}, {"trace": "1", "bad": "1"})
     assert await rows_of(scene) == (0, 0, 0)
 
@@ -145,23 +151,19 @@ async def test_operations_of_one_saver_run_side_by_side(saver, item):
 # -- strict resume ------------------------------------------------------------------------------------------
 
 
+class Two(TypedDict):
+    trace: Annotated[toy.Trace, replace(toy.Trace)]
+
+
+def ask_twice(state: Two) -> dict[str, toy.Trace]:
+    return {"trace": toy.Trace(ran=(interrupt("a?"), interrupt("b?")))}
+
+
 @pytest.fixture
-async def answered(saver, item, monkeypatch):
+async def answered(saver, item):
     """A graph with two questions in one node; the first is answered, the second is open."""
-    from typing import Annotated, TypedDict
-
-    from langgraph.graph import END, START, StateGraph
-    from langgraph.types import interrupt
-    from workflow_orchestration.workflows.common.state import replace
-
-    class Two(TypedDict):
-        trace: Annotated[toy.Trace, replace(toy.Trace)]
-
-    def both(state):
-        return {"trace": toy.Trace(ran=(interrupt("a?"), interrupt("b?")))}
-
     graph = StateGraph(Two)
-    graph.add_node("both", both)
+    graph.add_node("both", ask_twice)
     graph.add_edge(START, "both")
     graph.add_edge("both", END)
     app = graph.compile(checkpointer=saver)

@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl
 from pydantic import BaseModel, ConfigDict
+
+from tests.integration.store.scene import POLICY
 from workflow_orchestration.domain.facts import Outcome
 from workflow_orchestration.store.db import Conn, Pool, Row
 from workflow_orchestration.store.notify import Notifier
@@ -20,8 +22,6 @@ from workflow_orchestration.workflows.common import gate
 from workflow_orchestration.workflows.common.context import Node, RunContext, node
 from workflow_orchestration.workflows.common.state import replace
 from workflow_orchestration.workflows.registry import Workflow
-
-from tests.integration.store.scene import POLICY
 
 Update = dict[str, Any]
 
@@ -56,22 +56,22 @@ class Hooks:
 
     inside: dict[str, Any] = field(default_factory=dict)
 
-    async def call(self, name: str, node: Node) -> None:
+    async def call(self, name: str, at: Node) -> None:
         if name in self.inside:
-            await self.inside[name](node)
+            await self.inside[name](at)
 
 
 HOOKS = Hooks()
 
 
 def _step(name: str) -> Any:
-    async def run(state: State, node: Node) -> Update:
-        node.log("ran", {"node": name})
-        await HOOKS.call(name, node)
+    async def run(state: State, at: Node) -> Update:
+        at.log("ran", {"node": name})
+        await HOOKS.call(name, at)
         return {"trace": Trace(ran=(*state["trace"].ran, name), answer=state["trace"].answer)}
 
     run.__name__ = name
-    return globals()["node"](State)(run)
+    return node(State)(run)
 
 
 def ask(state: State) -> Update:
@@ -96,8 +96,13 @@ async def _nothing_forbids(conn: Conn, effect: Row) -> tuple[Outcome, ...]:
     return ()
 
 
-TOY = Workflow(build, lambda: {"trace": Trace(), "inputs": Inputs(count=1)}, (Trace, Inputs),
-               lambda values: ("resolved", ",".join(values["trace"].ran)), _nothing_forbids)
+TOY = Workflow(
+    build,
+    lambda: {"trace": Trace(), "inputs": Inputs(count=1)},
+    (Trace, Inputs),
+    lambda values: ("resolved", ",".join(values["trace"].ran)),
+    _nothing_forbids,
+)
 
 
 def install(monkeypatch: Any) -> Hooks:

@@ -54,16 +54,24 @@ document.addEventListener("DOMContentLoaded", () => {
 document.addEventListener("htmx:afterSwap", (event) => {
   readClock(event.detail.elt);
   tick();
+  if (event.detail.elt.id !== "live") return;
+  // An update came through: what was said while none did (logged out, database away) is over.
+  for (const said of document.querySelectorAll("#notice [data-problem=Unauthenticated], #notice [data-problem=NotReady]")) {
+    said.remove();
+  }
 });
 
 // A hidden tab gives its connection back: a browser opens only six to one host, and every open case holds one.
 // Shown again, or after an error, it goes on after the last entry it has.
+const FIRST_PATIENCE = 1000; // milliseconds before the first new try after a refusal; each further one waits longer
+
 class LogSource extends EventTarget {
   constructor(url) {
     super();
     this.url = new URL(url, location.href);
     this.readyState = EventSource.CONNECTING;
     this.names = new Set();
+    this.patience = FIRST_PATIENCE;
     this.onVisible = () => (document.hidden ? this.pause() : this.connect());
     document.addEventListener("visibilitychange", this.onVisible);
     this.onVisible();
@@ -84,11 +92,16 @@ class LogSource extends EventTarget {
     if (this.inner || this.readyState === EventSource.CLOSED) return;
     this.inner = new EventSource(this.url);
     for (const name of this.names) this.inner.addEventListener(name, this.relay);
-    this.inner.onopen = (event) => { this.readyState = EventSource.OPEN; this.onopen?.(event); };
+    this.inner.onopen = (event) => {
+      this.readyState = EventSource.OPEN;
+      this.patience = FIRST_PATIENCE;
+      this.onopen?.(event);
+    };
     this.inner.onerror = () => {
       if (this.inner?.readyState !== EventSource.CLOSED) return;
       this.pause();
-      setTimeout(() => { if (!document.hidden) this.connect(); }, 3000);
+      this.patience = Math.min(this.patience * 2, 30000);
+      setTimeout(() => { if (!document.hidden) this.connect(); }, this.patience);
     };
   }
 

@@ -116,20 +116,17 @@ def terms(*sequences: Sequence) -> dict[str, Any]:
 
 
 def _first_value(
-    places: Iterable[Sequence],
+    places: list[Sequence],
     tags: tuple[str, ...],
     qualifiers: tuple[str, ...],
     *,
     reader: Callable[[Field], Any],
 ) -> Any:
-    for qualifier in qualifiers:
-        for place in places:
-            for tag in tags:
-                for field in place.select(tag, qualifier):
-                    value = reader(field)
-                    if value is not None:
-                        return value
-    return None
+    candidates = (
+        field for qualifier in qualifiers for place in places for tag in tags for field in place.select(tag, qualifier)
+    )
+    values_read = (reader(field) for field in candidates)
+    return next((value for value in values_read if value is not None), None)
 
 
 def parties(*sequences: Sequence) -> tuple[Party, ...]:
