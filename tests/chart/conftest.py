@@ -11,5 +11,5 @@ from tests.chart.render import MATRIX, Case
 
 @pytest.fixture(params=MATRIX, ids=str)
 def each(request: pytest.FixtureRequest) -> Case:
-    """Every environment with every scenario on the oldest and the newest Kubernetes."""
+    """Every environment, as it is and with every scenario, on the oldest and the newest Kubernetes."""
     return cast(Case, request.param)

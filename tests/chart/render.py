@@ -50,9 +50,8 @@ class Case:
     chart: str = "."
 
     def __str__(self) -> str:
-        return " ".join(
-            [*(Path(v).stem.removesuffix("-values") for v in self.values), *self.sets, self.kube, self.helm]
-        )
+        files = (Path(v).stem.removesuffix("-values") for v in self.values)
+        return "-".join([*files, *self.sets, self.kube, self.helm])
 
 
 def case(*, values: Sequence[str] = (), sets: Mapping[str, object] | None = None, **rest: str) -> Case:
@@ -67,8 +66,8 @@ def environment(
     return case(values=[f"values/{name}.yaml", *extra], sets=sets, **rest)
 
 
-#: Every environment with every scenario on the oldest and the newest Kubernetes: what the sweeps walk.
-MATRIX = [environment(e, s, kube=k) for e in ENVIRONMENTS for s in SCENARIOS for k in KUBES]
+#: Every environment, as it is and with every scenario, on the oldest and the newest Kubernetes: what the sweeps walk.
+MATRIX = [environment(e, s, kube=k) for e in ENVIRONMENTS for s in (None, *SCENARIOS) for k in KUBES]
 
 
 @cache

@@ -32,9 +32,9 @@ def _rendered() -> dict[str, set[str]]:
 
 
 def _table() -> dict[str, set[str]]:
-    """Pod -> keys, from the page's rows `| `api/worker` | `KEY`, `KEY` |`."""
-    rows = re.findall(r"^\| `(\w+/[\w-]+)` \| (.+?) \|", PAGE.read_text(), re.MULTILINE)
-    return {part: set(re.findall(r"`([A-Z_]+)`", keys)) for part, keys in rows}
+    """Pod -> keys, from the page's rows `| chart | pod | `KEY`, `KEY` | for |`."""
+    rows = re.findall(r"^\| (\w+) \| ([\w-]+) \| (`.+?`) \|", PAGE.read_text(), re.MULTILINE)
+    return {f"{chart}/{pod}": set(re.findall(r"`([A-Z_]+)`", keys)) for chart, pod, keys in rows}
 
 
 def test_each_pod_gets_the_keys_of_the_table_and_no_other() -> None:

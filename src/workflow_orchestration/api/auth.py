@@ -17,9 +17,11 @@ from workflow_orchestration.domain.roles import PERMISSIONS, Operation, Principa
 
 COOKIE = "wo_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="A JWT of a trusted issuer.")
-_COOKIE = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False, description="The same JWT, for the pages; writes also need "
-                       "`HX-Request` or an `Origin` equal to the host.")
+_BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False,
+                     description="A JWT of a trusted issuer.")
+_COOKIE = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False,
+                       description="The same JWT, for the pages; writes also need `HX-Request` or an `Origin` equal "
+                       "to the host.")
 
 
 class Allowed:

@@ -52,7 +52,7 @@ class Observe:
             # raising on makes the server drop the connection: the reader resumes by id
             _logger.info("a reader was too slow and is cut", request_id=request_id, path=scope["path"])
             raise
-        except Exception as error:  # noqa: BLE001 - the last door: whatever it is becomes a problem document
+        except Exception as error:  # the last door: whatever it is becomes a problem document
             if status:
                 raise
             response = await problems.answer(Request(scope), error)

@@ -59,7 +59,7 @@ async def open_case(conn: Conn, new: NewCase, actor: dict[str, Any]) -> tuple[Ro
 
 async def start_thread(conn: Conn, case_id: str) -> Row:
     """The case's next thread, with the run that starts it."""
-    thread = await one(conn, SQL["insert_thread"], {"id": new_id(), "case_id": case_id, "app_version": ""})
+    thread = await one(conn, SQL["insert_thread"], {"id": new_id(), "case_id": case_id})
     assert thread is not None
     await work.insert(conn, "run", case_id=case_id, thread_id=str(thread["id"]), payload={"input": {}})
     return thread

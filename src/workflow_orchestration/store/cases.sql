@@ -75,8 +75,8 @@ order by c.priority desc, c.id
 limit %(limit)s
 
 -- name: insert_thread
-insert into threads (id, case_id, n, app_version)
-select %(id)s, %(case_id)s, coalesce(max(n), 0) + 1, %(app_version)s from threads where case_id = %(case_id)s
+insert into threads (id, case_id, n)
+select %(id)s, %(case_id)s, coalesce(max(n), 0) + 1 from threads where case_id = %(case_id)s
 returning *
 
 -- name: current_thread

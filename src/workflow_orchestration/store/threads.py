@@ -52,6 +52,12 @@ async def put_waits(conn: Conn, thread_id: str, waits: Sequence[Wait]) -> list[W
     return new
 
 
+async def note_version(conn: Conn, thread_id: str, version: str) -> str | None:
+    """Record the code and graph that run a thread now; the other one that ran it before, if there was one."""
+    row = await one(conn, SQL["note_version"], {"id": thread_id, "version": version})
+    return row["before"] or None if row else None
+
+
 async def end(conn: Conn, thread_id: str, outcome: str) -> None:
     await conn.execute(SQL["drop_waits"], {"thread_id": thread_id, "keep": []})
     await _set_state(conn, thread_id, "ended", outcome)

@@ -6,6 +6,12 @@ update threads set state = %(state)s, outcome = %(outcome)s,
     ended_at = case when %(state)s = 'ended' then now() end
 where id = %(id)s
 
+-- name: note_version
+update threads t set app_version = %(version)s
+from (select id, app_version from threads where id = %(id)s for no key update) before
+where t.id = before.id and before.app_version <> %(version)s
+returning before.app_version as before
+
 -- name: put_wait
 insert into waits (interrupt_id, thread_id, kind, ref, payload, seen_seq)
 values (%(interrupt_id)s, %(thread_id)s, %(kind)s, %(ref)s, %(payload)s, %(seen_seq)s)

@@ -24,7 +24,7 @@ async def insert(conn: Conn, kind: Kind, *, payload: dict[str, Any] | None = Non
     """Queue an item; None when the thread (or effect) has a live one already, which then does the work."""
     row = await one(conn, SQL["insert"], {
         "id": new_id(), "kind": kind, "case_id": case_id, "thread_id": thread_id, "effect_id": effect_id,
-        "payload": jsonb(payload or {}), "not_before": not_before, "app_version": ""})
+        "payload": jsonb(payload or {}), "not_before": not_before})
     return str(row["id"]) if row else None
 
 

@@ -1,7 +1,7 @@
 -- name: insert
-insert into work_items (id, kind, case_id, thread_id, effect_id, payload, not_before, app_version)
+insert into work_items (id, kind, case_id, thread_id, effect_id, payload, not_before)
 values (%(id)s, %(kind)s, %(case_id)s, %(thread_id)s, %(effect_id)s, %(payload)s,
-        coalesce(%(not_before)s, now()), %(app_version)s)
+        coalesce(%(not_before)s, now()))
 on conflict do nothing
 returning id
 
@@ -87,6 +87,3 @@ where case_id = %(case_id)s and status = 'pending' and kind = any(%(kinds)s)
 -- name: due_now
 update work_items set not_before = now()
 where effect_id = any(%(effects)s::uuid[]) and status = 'pending'
-
--- name: get
-select * from work_items where id = %(id)s

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
+from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.domain.facts import Tier
 from workflow_orchestration.store import cases, lifecycle, log, threads, work
 from workflow_orchestration.store.approvals import Policy, get_proposal, open_approval
@@ -57,11 +59,13 @@ class Runner:
         saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
         self._graphs: dict[str, CompiledStateGraph[Any, Any, Any, Any]] = {
             name: workflow.build().compile(checkpointer=saver, name=name) for name, workflow in WORKFLOWS.items()}
+        self._versions = {name: _fingerprint(graph) for name, graph in self._graphs.items()}
 
     async def run(self, item: Row, control: RunControl) -> None:
         """Run a claimed item to its pause or end and finish it; GraphDrained when `control` asked to stop."""
         case = await self._case(item)
         workflow, graph = WORKFLOWS[case["workflow"]], self._graphs[case["workflow"]]
+        await retrying(self._pool, lambda conn: self._note_version(conn, item, case["workflow"]))
         config = _config(item)
         entry = await _entry(graph, workflow, config, item)
         if entry is not None:
@@ -72,6 +76,14 @@ class Runner:
         await retrying(self._pool, lambda conn: finish(conn, item, case, result, self._policy))
         self._notifier.wake(str(item["case_id"]), WORK)
 
+    async def _note_version(self, conn: Conn, item: Row, workflow: str) -> None:
+        """A graph that changed under a waiting thread is seen: the log says from what to what."""
+        await work.fence(conn, str(item["id"]), item["epoch"])
+        before = await threads.note_version(conn, str(item["thread_id"]), self._versions[workflow])
+        if before:
+            await log.append(conn, str(item["case_id"]), [log.Entry("run.version_changed", log.WORKER, {
+                "before": before, "after": self._versions[workflow]})])
+
     async def _case(self, item: Row) -> Row:
         async with self._pool.connection() as conn:
             return await cases.get(conn, str(item["case_id"]))
@@ -81,6 +93,13 @@ class Runner:
             pool=self._pool, notifier=self._notifier, policy=self._policy, effects_url=self._effects_url,
             item_id=str(item["id"]), epoch=item["epoch"], case_id=str(item["case_id"]),
             thread_id=str(item["thread_id"]))
+
+
+def _fingerprint(graph: CompiledStateGraph[Any, Any, Any, Any]) -> str:
+    """This code's version and the shape of its graph: nodes and edges."""
+    drawn = graph.get_graph()
+    shape = sha256({"nodes": sorted(drawn.nodes), "edges": sorted(f"{e.source}>{e.target}" for e in drawn.edges)})
+    return f"{version('workflow-orchestration')}+{shape.removeprefix('sha256:')[:12]}"
 
 
 @dataclass(frozen=True)

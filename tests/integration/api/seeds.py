@@ -21,11 +21,12 @@ _numbers = itertools.count(1)
 
 
 async def open_case(conn: Conn, *, desk: str = "rates") -> Row:
-    """An open case whose thread waits for nobody: its first run is taken away."""
+    """An open case at the gate: its first run is taken away, and it may end in every way."""
     key = f"SAFE-0001/SEED-{next(_numbers)}-{uuid.uuid4().hex[:6]}"
     case, _ = await cases.open_case(conn, cases.NewCase(
         workflow="settlement", key=key, desk=desk, requester=DESK.id, account="SAFE-0001"), DESK.actor())
     await work.cancel_pending(conn, str(case["id"]), ("run",))
+    await conn.execute("update cases set phase = 'AWAITING_APPROVAL' where id = %(id)s", case)
     return case
 
 
@@ -49,7 +50,8 @@ def case(live: Live, *, desk: str = "rates") -> str:
     return live.store(write)
 
 
-def approval(live: Live, *, desk: str = "rates", tier: Tier = Tier.T2, editable: tuple[str, ...] = ()) -> dict[str, Any]:
+def approval(live: Live, *, desk: str = "rates", tier: Tier = Tier.T2,
+             editable: tuple[str, ...] = ()) -> dict[str, Any]:
     """A pending approval with its waiting thread; requester u_desk, maker `maker`."""
 
     async def write(conn: Conn) -> dict[str, Any]:
@@ -101,6 +103,7 @@ def effect(live: Live, *, desk: str = "rates", refused: bool = False) -> dict[st
 def end(live: Live, case_id: str, status: str = "resolved") -> None:
     async def write(conn: Conn) -> None:
         thread = await cases.current_thread(conn, case_id, lock=True)
+        await conn.execute("update cases set phase = 'AWAITING_APPROVAL' where id = %(id)s", {"id": case_id})
         await lifecycle.end(conn, case_id, str(thread["id"]), status, log.WORKER)
 
     live.store(write)

@@ -103,13 +103,15 @@ def test_the_session_cookie_reads_and_writes_only_from_our_own_pages(live):
     said = {"text": "hello"}
     assert browser.get("/v1/cases").status_code == 200
     assert browser.post(f"/v1/cases/{case}/comments", json=said).status_code == 403
-    for headers, status in (({"Origin": "http://evil.example"}, 403), ({"Origin": f"http://{host}.evil.example"}, 403),
-                            ({"Origin": "null"}, 403), ({"Origin": f"http://{host}"}, 201), ({"HX-Request": "true"}, 201)):
+    foreign = ("http://evil.example", f"http://{host}.evil.example", "null")
+    for headers, status in (*(({"Origin": origin}, 403) for origin in foreign),
+                            ({"Origin": f"http://{host}"}, 201), ({"HX-Request": "true"}, 201)):
         assert browser.post(f"/v1/cases/{case}/comments", json=said, headers=headers).status_code == status
 
 
 def test_a_bad_bearer_token_is_not_saved_by_a_good_cookie(live):
-    browser = live.anybody(cookies={"wo_session": live.token("nina", "ops_analyst")}, headers={"Authorization": "Bearer x"})
+    browser = live.anybody(cookies={"wo_session": live.token("nina", "ops_analyst")},
+                           headers={"Authorization": "Bearer x"})
     assert browser.get("/v1/cases").status_code == 401
 
 

@@ -65,7 +65,8 @@ def test_a_body_over_the_limit_without_a_length_is_refused_while_it_comes(analys
 
 def test_a_length_that_lies_is_not_believed(live):
     with socket.create_connection(("127.0.0.1", live.settings.api_port)) as raw:
-        raw.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 99999999999\r\n"
+        raw.sendall("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+                    "Content-Length: 99999999999\r\n"
                     f"Authorization: Bearer {live.token('nina', 'ops_analyst')}\r\n\r\n".encode())
         assert b" 413 " in raw.recv(200)
 

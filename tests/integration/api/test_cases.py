@@ -163,6 +163,14 @@ def test_a_wait_ends_with_the_case(analyst, live):
     assert 0.3 < time.monotonic() - began < 5
 
 
+def test_a_wait_hears_at_once_of_an_end_that_came_through_the_api(analyst, live):
+    case = seeds.case(live)
+    threading.Timer(0.3, lambda: live.client("otis", "ops_analyst").post(f"/v1/cases/{case}/cancel", json={})).start()
+    began = time.monotonic()
+    assert analyst.get(f"/v1/cases/{case}", params={"wait": 20}).json()["status"] == "cancelled"
+    assert time.monotonic() - began < 1.5  # polling alone takes 2 s
+
+
 def test_a_wait_on_an_ended_case_does_not_wait_and_an_open_one_is_shown_after_it(analyst, live):
     ended, still_open = seeds.case(live), seeds.case(live)
     seeds.end(live, ended)

@@ -20,12 +20,14 @@ SSE = {"Accept": "text/event-stream"}
 
 def read(client: httpx.Client, case: str, *, after: int | None = None, stop: int | None = None) -> list[dict]:
     """Events of one connection, until its end or `stop` of them."""
-    found = []
+    found: list[dict] = []
+    deadline = time.monotonic() + 20
     headers = SSE if after is None else {**SSE, "Last-Event-ID": str(after)}
     with client.stream("GET", f"/v1/cases/{case}/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         for event in _parsed(response.iter_lines()):
             found.append(event)
+            assert time.monotonic() < deadline, "the stream goes on and on"
             if len(found) == stop:
                 break
     return found
@@ -33,8 +35,10 @@ def read(client: httpx.Client, case: str, *, after: int | None = None, stop: int
 
 def _parsed(lines: Iterator[str]) -> Iterator[dict]:
     event: dict = {}
+    silent = time.monotonic() + 20
     for line in lines:
         if line.startswith(":"):
+            assert time.monotonic() < silent, "heartbeats, and nothing else"
             event.setdefault("comments", []).append(line)
         elif line:
             name, _, value = line.partition(": ")

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from ci.local.postgres import OWNER
-
 from tests.integration.api import seeds
 from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.store import log
@@ -22,7 +21,8 @@ def lines(answer):
 
 def hour(*, ended: bool) -> dict[str, str]:
     now = datetime.now(UTC)
-    return {"from": (now - timedelta(hours=1)).isoformat(), "to": (now if ended else now + timedelta(hours=1)).isoformat()}
+    end = now if ended else now + timedelta(hours=1)
+    return {"from": (now - timedelta(hours=1)).isoformat(), "to": end.isoformat()}
 
 
 def test_a_cases_log_is_exported_whole_and_each_line_gives_its_hash(auditor, live):

@@ -13,6 +13,7 @@ from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.store import threads, work
 from workflow_orchestration.store.db import RacedError, transaction
 from workflow_orchestration.worker import runs
+from workflow_orchestration.worker.saver import FencedSaver
 
 #: Commits of checkpoints of each entry into the toy graph.
 START_WRITES, RESUME_WRITES = 6, 6
@@ -304,6 +305,24 @@ async def test_a_node_that_lost_a_race_is_tried_again_and_says_each_thing_once(s
     await pause(scene, opened)
     assert len(tries) == 3
     assert [(e["n"], e["epoch"]) for e in await scene.entries(opened.case) if e["type"] == "ran"] == [(0, 1)]
+
+
+async def test_a_node_starts_only_when_the_step_before_it_is_stored(scene, opened, hooks, monkeypatch):
+    stock, steps = FencedSaver.aput, []
+
+    async def slow(*args, **kwargs):
+        await asyncio.sleep(0.1)
+        return await stock(*args, **kwargs)
+
+    async def look(node):
+        [row] = await scene.sql("select max((metadata ->> 'step')::int) as step from checkpoints")
+        steps.append(row["step"])
+
+    monkeypatch.setattr(FencedSaver, "aput", slow)
+    hooks.inside.update(dict.fromkeys(("begin", "take", "end"), look))
+    await answer(scene, opened)
+    await begin(scene, opened)
+    assert steps == [0, 2, 3]  # "ask" is step 1
 
 
 async def test_a_node_is_asked_to_wait_no_longer_than_a_run_may_take(scene, opened, hooks):

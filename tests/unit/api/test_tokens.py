@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -94,16 +96,16 @@ def public_pem() -> bytes:
     return PRIVATE["rsa"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+def part(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
 def hs256_by_hand(key: bytes) -> str:
     """PyJWT itself refuses to sign with a public key; an attacker does not ask it."""
-    import hashlib
-    import hmac
-
-    def part(value) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value, default=lambda t: int(t.timestamp())).encode()).decode().rstrip("=")
-
-    head = f"{part({'alg': 'HS256', 'kid': 'rsa', 'typ': 'JWT'})}.{part(claims())}"
-    return f"{head}.{base64.urlsafe_b64encode(hmac.new(key, head.encode(), hashlib.sha256).digest()).decode().rstrip('=')}"
+    said = [json.dumps(value, default=lambda t: int(t.timestamp())).encode()
+            for value in ({"alg": "HS256", "kid": "rsa", "typ": "JWT"}, claims())]
+    head = ".".join(map(part, said))
+    return f"{head}.{part(hmac.new(key, head.encode(), hashlib.sha256).digest())}"
 
 
 def local(key: str = KEY, algorithm: str = "HS256", **more) -> str:
@@ -123,7 +125,6 @@ BAD = {
     "RS512, which we do not take": (lambda: oidc_token(algorithm="RS512"), "not one of ours"),
     "unknown issuer": (lambda: oidc_token(iss="https://evil.example"), "not one of ours"),
     "no issuer": (lambda: oidc_token(iss=None), "not one of ours"),
-    "issuer of another type": (lambda: local().replace("x", "x"), None),
     "expired": (lambda: oidc_token(exp=PAST), "expired"),
     "never expires": (lambda: oidc_token(exp=None), "incomplete"),
     "not valid yet": (lambda: oidc_token(nbf=FUTURE), "not valid yet"),
@@ -138,7 +139,6 @@ BAD = {
     "local with HS512": (lambda: local(algorithm="HS512"), "not one of ours"),
     "local that expired": (lambda: local(exp=PAST), "expired"),
 }
-BAD.pop("issuer of another type")
 
 
 @pytest.mark.parametrize(("make", "cause"), BAD.values(), ids=BAD)

@@ -51,7 +51,7 @@ create table threads (
     n           int not null,
     state       text not null default 'live' check (state in ('live', 'waiting', 'ended')),
     outcome     text,
-    app_version text not null default '',
+    app_version text not null default '',       -- code and graph that last ran it
     created_at  timestamptz not null default now(),
     ended_at    timestamptz,
     unique (case_id, n)
@@ -125,7 +125,6 @@ create table work_items (
     worker      text,
     lease_until timestamptz,
     not_before  timestamptz not null default now(),
-    app_version text not null default '',
     cancel      text,                          -- who asked to stop it; first wins
     error       text,
     created_at  timestamptz not null default now(),

@@ -52,7 +52,10 @@ def _valid(model: type[M], value: Any, where: str) -> M:
     try:
         valid = model.model_validate(value.model_dump())
         _storable(plain(valid))
-    except (ValidationError, TypeError, ValueError) as error:
+    except ValidationError as error:  # before ValueError, which it is; its own text is for programmers
+        causes = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise InvalidUpdate(f"{where}: {causes}") from None
+    except (TypeError, ValueError) as error:
         raise InvalidUpdate(f"{where}: {error}") from None
     return valid
 
