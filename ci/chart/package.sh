@@ -12,8 +12,11 @@ export SOURCE_DATE_EPOCH
 import hashlib, pathlib
 for path in pathlib.Path().glob("*.tgz"):
     print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}")' > SHA256SUMS)
-for values in values/minikube.yaml values/gke.yaml values/eks.yaml ci/all-on-values.yaml; do
-  "$helm" template wo . --namespace workflow-orchestration --kube-version 1.34.4 --values "$values"
-done | sed -n 's/^ *\(- \)\{0,1\}image: *"\{0,1\}\([^"]*\)"\{0,1\}$/\2/p' | sort -u > dist/images.txt
+render() { "$helm" template wo . --namespace workflow-orchestration --kube-version 1.34.4 --set global.imageRegistry= "$@"; }
+{
+  for values in minikube gke eks; do render --values "values/$values.yaml"; done
+  render --values ci/all-on-values.yaml
+  render --values values/minikube.yaml --set ollama.enabled=true,global.llm.provider=ollama
+} | sed -n 's/^ *\(- \)\{0,1\}image: *"\{0,1\}\([^"]*\)"\{0,1\}$/\2/p' | sort -u > dist/images.txt
 [ -s dist/images.txt ] || { echo "package: no image was found in the renders" >&2; exit 1; }
 cat dist/SHA256SUMS dist/images.txt

@@ -29,6 +29,8 @@ class OidcIssuer(BaseModel):
     """One trusted issuer. Roles and desks come from claims; `role_map` renames what the issuer calls them."""
 
     model_config = ConfigDict(extra="forbid")
+    #: Stands before `sub` in every id: the same `sub` of two issuers is two people.
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     issuer: str
     jwks_url: str
     audience: str = "workflow-orchestration"
@@ -47,6 +49,14 @@ def _receiver_url(value: str) -> str:
     if not value.startswith(("file:", "http://", "https://")):
         raise ValueError("must be file:<directory>, http://... or https://...")
     return value
+
+
+def _distinct(issuers: list[OidcIssuer]) -> list[OidcIssuer]:
+    for field in ("name", "issuer"):
+        values = [getattr(issuer, field) for issuer in issuers]
+        if len(set(values)) < len(values):
+            raise ValueError(f"two issuers have the same {field}")
+    return issuers
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
@@ -89,8 +99,10 @@ class Settings(ClientSettings):
     local_issuer_key: SecretStr | None = _f(
         None, "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
         example="", min_length=32)
-    oidc_issuers: list[OidcIssuer] = _f(
-        [], 'Trusted OIDC issuers as JSON: [{"issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
+    local_issuer_in_cluster: bool = _f(
+        False, "Accept the local issuer although API_HOST is not loopback: for a trial in minikube, never elsewhere.")
+    oidc_issuers: Annotated[list[OidcIssuer], AfterValidator(_distinct)] = _f(
+        [], 'Trusted OIDC issuers as JSON: [{"name":..., "issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
         '"desks_claim":..., "role_map":{...}}].')
 
     # -- worker
@@ -100,6 +112,8 @@ class Settings(ClientSettings):
     max_attempts: int = _f(5, "Charged claims of one item before it is dead and a supervisor is told.", ge=1)
     drain_seconds: float = _f(20.0, "Seconds a stopping worker gives its items to reach the next step.", gt=0)
     run_timeout_seconds: float = _f(120.0, "Seconds a graph may run from one pause to the next.", gt=0)
+    retention_days: int = _f(90, "Days after its end at which a thread's checkpoints and work items are removed; 0: never. "
+                                 "The log, and all that people see, stays; a case under legal hold keeps everything.", ge=0)
 
     # -- approvals
     approval_minutes: int = _f(60, "Minutes until an undecided approval goes to the next tier.", ge=1)
@@ -122,7 +136,7 @@ class Settings(ClientSettings):
 
     @property
     def local_issuer_allowed(self) -> bool:
-        return self.local_issuer_key is not None and self.api_host in LOOPBACK
+        return self.local_issuer_key is not None and (self.api_host in LOOPBACK or self.local_issuer_in_cluster)
 
     def owner_url(self) -> str:
         if self.database_owner_url is None:

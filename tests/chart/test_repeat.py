@@ -36,9 +36,9 @@ def test_two_renders_are_byte_identical(each: Case) -> None:
 
 
 @pytest.mark.parametrize("kube", KUBES)
-@pytest.mark.parametrize("scenario", ["all-on", "all-off"])
+@pytest.mark.parametrize("scenario", [None, "all-on", "all-off"])
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_helm_3_renders_the_same_objects(env: str, scenario: str, kube: str) -> None:
+def test_helm_3_renders_the_same_objects(env: str, scenario: str | None, kube: str) -> None:
     old = {name(t): t for t in parse(text(environment(env, scenario, kube=kube, helm="helm3")))}
     new = {name(t): t for t in objects(environment(env, scenario, kube=kube))}
     assert new

@@ -35,7 +35,7 @@ def _faults(verdicts: Sequence[dict[str, object]]) -> list[object]:
 
 @pytest.mark.parametrize("kube", KUBES)
 def test_every_render_is_valid(kube: str, tmp_path: Path) -> None:
-    wanted = [(e, s) for e in ENVIRONMENTS for s in SCENARIOS]
+    wanted = [(e, s) for e in ENVIRONMENTS for s in (None, *SCENARIOS)]
     for env, scenario in wanted:
         (tmp_path / f"{env}-{scenario}.yaml").write_text(text(environment(env, scenario, kube=kube)))
     verdicts = _validate(tmp_path, kube)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,17 @@ from tests.chart.sweep import Pod, pods, sweep
 from tests.chart.test_network import EVERYTHING
 
 PAGE = ROOT / "docs" / "howto" / "secrets.md"
+#: What only the operator knows: whose tokens count, and an account at a model hub.
+NOT_OURS_TO_MAKE = {"OIDC_ISSUERS", "LOCAL_ISSUER_KEY", "HF_TOKEN"}
+#: `wo` without its script, which a copy of the repository has not.
+CLI = "from workflow_orchestration.cli.main import main; main()"
+#: Chart -> the value that rolls its pods.
+ROTATIONS = {
+    "api": "secrets.rotation",
+    "airflow": "data.rotation",
+    "vllm": "secrets.rotation",
+    "checkpoints": "secrets.rotation",
+}
 
 
 def _keys(pod: Pod) -> set[str]:
@@ -78,14 +93,6 @@ def test_a_rotated_secret_rolls_every_pod_that_reads_it() -> None:
     sweep(readers, lambda p: after[p.owner].annotations == p.annotations and "is not rolled", called=lambda p: p.owner)
 
 
-ROTATIONS = {
-    "api": "secrets.rotation",
-    "airflow": "data.rotation",
-    "vllm": "secrets.rotation",
-    "checkpoints": "secrets.rotation",
-}
-
-
 @pytest.mark.parametrize("env", ["gke", "eks"])
 def test_the_local_token_issuer_is_refused_outside_minikube(env: str) -> None:
     said = refusal(environment(env, sets={"api.auth.localIssuer": True}))
@@ -97,3 +104,19 @@ def test_the_local_token_issuer_is_refused_outside_minikube(env: str) -> None:
 def test_the_local_issuers_key_goes_to_the_api_only_where_it_is_on(env: str) -> None:
     readers = {p.part for p in pods(objects(environment(env))) if "LOCAL_ISSUER_KEY" in _keys(p)}
     assert readers == ({"api/api"} if env == "minikube" else set())
+
+
+def test_wo_env_writes_every_key_that_the_pods_read(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.env"
+    command = [sys.executable, "-c", CLI, "env", "--target", "cluster"]
+    subprocess.run(
+        [*command, "--database", "wo-checkpoints:5432/wo", "--write", str(file)],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+        capture_output=True,
+    )
+    written = dict(re.findall(r"^([A-Z_]+)=(.+)$", file.read_text(), re.MULTILINE))
+    read = {key for keys in _rendered().values() for key in keys} - NOT_OURS_TO_MAKE
+    assert not read - written.keys()
+    assert len(set(written.values())) == len(written), "two keys have one value"

@@ -147,6 +147,28 @@ def test_vllm_takes_nine_tenths_of_the_gpu_s_memory() -> None:
     assert re.search(r"--gpu-memory-utilization[= ]0\.9(?= |$)", _words("Deployment/wo-vllm"))
 
 
+def _worker_env() -> dict[str, str | None]:
+    return {e["name"]: e.get("value") for e in _container("Deployment/wo-api-worker")["env"]}
+
+
+def test_an_answer_has_at_most_512_tokens() -> None:
+    assert _worker_env()["LLM_MAX_OUTPUT_TOKENS"] == "512"
+
+
+def test_drafts_are_asked_at_temperature_0_7() -> None:
+    assert _worker_env()["LLM_DRAFT_TEMPERATURE"] == "0.7"
+
+
+def test_the_worker_asks_the_model_that_vllm_serves() -> None:
+    env = _worker_env()
+    assert (env["LLM_BASE_URL"], env["LLM_MODEL"]) == ("http://wo-vllm:8000/v1", "mistralai/Mistral-7B-Instruct-v0.2")
+
+
+def test_every_requirement_of_the_specification_is_accounted_for() -> None:
+    rows = re.findall(r"^\| [RATDS]\d+ \|", (ROOT / "docs" / "seed-conformance.md").read_text(), re.MULTILINE)
+    assert len(rows) == 72
+
+
 def test_all_three_services_are_in_one_release() -> None:
     parts = {pod.part for pod in pods(objects(DEFAULTS))}
     assert {"api/api", "api/worker", "airflow/api-server", "airflow/scheduler", "vllm/server"} <= parts

@@ -4,6 +4,8 @@ Airflow's own check costs seconds of CPU each time; this one hundredths. A start
 database that cannot be reached is no reason to kill the process.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 
@@ -14,7 +16,7 @@ FRESH = """select exists (select from job where job_type = %s and state = 'runni
                           and latest_heartbeat > now() - interval '60 seconds')"""
 
 
-def main(job_type, phase):
+def main(job_type: str, phase: str) -> int:
     try:
         with connect() as conn, conn.cursor() as cursor:
             cursor.execute(FRESH, (job_type, os.environ["POD_IP"]))

@@ -4,6 +4,8 @@ any: it answers. REVISION: the schema is that one. TABLE: and that table has a r
 write last; two processes that write FAB's permissions at once collide.
 """
 
+from __future__ import annotations
+
 import sys
 import time
 
@@ -12,7 +14,7 @@ from database import connect
 from psycopg2 import sql
 
 
-def missing(revision, table):
+def missing(revision: str, table: str | None) -> str | None:
     """What is not there yet, or None."""
     with connect() as conn, conn.cursor() as cursor:
         if revision == "any":
@@ -28,7 +30,7 @@ def missing(revision, table):
     return None
 
 
-def main(revision, table=None):
+def main(revision: str, table: str | None = None) -> None:
     while True:
         try:
             why = missing(revision, table)

@@ -59,6 +59,8 @@ alone has: its address and the four credentials, which a task's pod never gets. 
 {{- $v := (index . 0).Values -}}
 - {name: AIRFLOW_CONFIG, value: /etc/airflow/airflow.cfg}
 - {name: AIRFLOW__CORE__EXECUTOR, value: {{ $v.executor | quote }}}
+# where tasks find the platform
+- {name: API_URL, value: {{ printf "http://%s-api:8000" ((index . 0).Release.Name | trunc 59 | trimSuffix "-") }}}
 # our waits do what the image's entrypoint would, in hundredths of a second instead of seconds
 - {name: CONNECTION_CHECK_MAX_COUNT, value: "0"}
 {{- with $v.env }}
@@ -66,8 +68,7 @@ alone has: its address and the four credentials, which a task's pod never gets. 
 {{- end }}
 {{- if index . 1 }}
 - name: POD_IP
-  valueFrom:
-    fieldRef: {fieldPath: status.podIP}
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
 {{- range $name, $ref := dict
   "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" (list $v.data.metadataSecretName $v.data.metadataSecretKey)
   "AIRFLOW__CORE__FERNET_KEY" (list $v.fernetKeySecretName $v.data.fernetKeySecretKey)
@@ -93,7 +94,7 @@ alone has: its address and the four credentials, which a task's pod never gets. 
 {{- end }}
 {{- end }}
 
-{{/* And the volumes they come from. */}}
+{{/* And the volumes they come from; a task's pod has the first three (workers/configmap.yaml). */}}
 {{- define "airflow.volumes" -}}
 - name: config
   configMap: {name: {{ include "airflow.name" (list . "config") }}}

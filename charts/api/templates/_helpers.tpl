@@ -120,6 +120,10 @@ checksum/secret-rotation: {{ . | sha256sum }}
   value: {{ dict "vllm" (printf "http://%s:8000/v1" $name) "ollama" (printf "http://%s:11434/v1" $name) "external" $llm.baseUrl | dig $llm.provider "" | quote }}
 - name: LLM_MODEL
   value: {{ $llm.model | quote }}
+- name: LLM_MAX_OUTPUT_TOKENS
+  value: {{ .Values.llm.maxOutputTokens | int64 | quote }}
+- name: LLM_DRAFT_TEMPERATURE
+  value: {{ .Values.llm.draftTemperature | toString | quote }}
 {{- if ne $llm.provider "ollama" }}
 {{ include "api.secretEnv" (list . "LLM_API_KEY" "llmApiKey" false) }}
 {{- end }}

@@ -6,7 +6,7 @@ export PATH
 
 [ -s "/backup/$FILE" ] || { echo "/backup/$FILE is not there; there are:"; ls -1 /backup; exit 1; }
 others=$(psql -d postgres -At -v name="$DATABASE" <<'SQL'
-select count(*) from pg_stat_activity where datname = :'name'
+select count(*) from pg_stat_activity where datname = :'name' and backend_type = 'client backend'
 SQL
 )
 [ "$others" -eq 0 ] || { echo "$others connections to $DATABASE: scale api, worker and Airflow to 0 first"; exit 1; }

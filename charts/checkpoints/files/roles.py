@@ -3,6 +3,8 @@
 The owner's URL names the platform's database; api and worker may connect to it, and their grants are the migrations'.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -14,7 +16,7 @@ from psycopg import sql
 PATIENCE = 1.0
 
 
-def connect():
+def connect() -> psycopg.Connection[tuple[object, ...]]:
     """The administrator's connection (PGHOST, PGUSER, PGPASSWORD ...), as soon as PostgreSQL takes it."""
     while True:
         try:
@@ -24,7 +26,7 @@ def connect():
             time.sleep(PATIENCE)
 
 
-def parts(variable):
+def parts(variable: str) -> tuple[str, str, str]:
     """User, password and database of a URL; SQLAlchemy's +driver is no matter."""
     url = urlsplit(os.environ[variable])
     user, password, database = unquote(url.username or ""), unquote(url.password or ""), unquote(url.path.lstrip("/"))
@@ -33,17 +35,18 @@ def parts(variable):
     return user, password, database
 
 
-def role(conn, user, password):
+def role(conn: psycopg.Connection[tuple[object, ...]], user: str, password: str) -> None:
     there = conn.execute("select 1 from pg_roles where rolname = %s", (user,)).fetchone()
     hashed = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
     verb, done = ("alter", "altered") if there else ("create", "created")
     # the hash, not the password, is what the server's log may show
-    conn.execute(sql.SQL("{} role {} login nosuperuser nocreaterole nocreatedb password {}").format(
-        sql.SQL(verb), sql.Identifier(user), sql.Literal(hashed)))
+    conn.execute(
+        sql.SQL("{} role {} login password {}").format(sql.SQL(verb), sql.Identifier(user), sql.Literal(hashed))
+    )
     print(f"role {user}: {done}")
 
 
-def database(conn, name, owner, guests):
+def database(conn: psycopg.Connection[tuple[object, ...]], name: str, owner: str, guests: list[str]) -> None:
     if not conn.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
         # a managed server's administrator is no superuser: only a member may give the database away
         conn.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(owner)))
@@ -51,11 +54,12 @@ def database(conn, name, owner, guests):
         print(f"database {name}: created for {owner}")
     conn.execute(sql.SQL("revoke connect on database {} from public").format(sql.Identifier(name)))
     for guest in (owner, *guests):
-        conn.execute(sql.SQL("grant connect, temporary on database {} to {}").format(
-            sql.Identifier(name), sql.Identifier(guest)))
+        conn.execute(
+            sql.SQL("grant connect, temporary on database {} to {}").format(sql.Identifier(name), sql.Identifier(guest))
+        )
 
 
-def main():
+def main() -> None:
     owner, owner_password, platform = parts("DATABASE_OWNER_URL")
     users = {owner: owner_password}
     for variable in ("API_DATABASE_URL", "WORKER_DATABASE_URL"):

@@ -37,6 +37,8 @@ def issue(settings: Settings, user: str, roles: Sequence[str], desks: Sequence[s
     """A token of the local issuer."""
     if settings.local_issuer_key is None or not settings.local_issuer_allowed:
         raise SettingsError("LOCAL_ISSUER_KEY: the local issuer needs a key, and works only while API_HOST is loopback")
+    if ":" in user:
+        raise SettingsError(f"user {user!r} has a colon, which only names of an OIDC issuer's people have")
     unknown = sorted(set(roles) - _ROLES)
     if unknown:
         raise SettingsError(f"role {unknown[0]} is unknown", fix=f"Use some of: {', '.join(sorted(_ROLES))}.")
@@ -76,7 +78,7 @@ class Verifier:
         return _decode(token, await keys.find(header.get("kid")), ALGORITHMS, oidc), oidc
 
 
-_LOCAL = OidcIssuer(issuer=LOCAL_ISSUER, jwks_url="", audience=AUDIENCE)
+_LOCAL = OidcIssuer(name="local", issuer=LOCAL_ISSUER, jwks_url="", audience=AUDIENCE)
 
 
 def _decode(token: str, key: str | jwt.PyJWK, algorithms: list[str], issuer: OidcIssuer) -> dict[str, Any]:
@@ -86,8 +88,10 @@ def _decode(token: str, key: str | jwt.PyJWK, algorithms: list[str], issuer: Oid
 
 def _principal(claims: dict[str, Any], issuer: OidcIssuer) -> Principal:
     subject = claims["sub"]
-    if not (0 < len(subject) <= _LONGEST_ID and subject.isprintable()):
+    if not (0 < len(subject) <= _LONGEST_ID and subject.isprintable()) or (issuer is _LOCAL and ":" in subject):
         raise ValueError("sub")
+    if issuer is not _LOCAL:  # a local name has no colon, so nobody local can be taken for somebody else's
+        subject = f"{issuer.name}:{subject}"
     named = (issuer.role_map.get(r, r) for r in _texts(claims, issuer.roles_claim))
     roles = frozenset(Role(r) for r in named if r in _ROLES)
     principal = Principal(subject, roles, frozenset(_texts(claims, issuer.desks_claim)))

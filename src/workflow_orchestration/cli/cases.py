@@ -153,6 +153,19 @@ def assign(
     _tell(session(ctx).api.post(at("/v1/cases/{}/assign", case), {"assignee": assignee, "desk": desk}), as_json)
 
 
+@group.command(epilog=example("wo cases hold 0198... --comment 'dispute 4711'",
+                              "wo cases hold 0198... --end --comment 'dispute 4711 is settled'"))
+def hold(
+    ctx: typer.Context,
+    case: CaseId,
+    comment: Annotated[str, typer.Option(help="Why, for the log.")],
+    end: Annotated[bool, typer.Option("--end", help="End the hold: the case's retention counts again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Keep everything of a case, also what retention would remove."""
+    _tell(session(ctx).api.post(at("/v1/cases/{}/hold", case), {"held": not end, "comment": comment}), as_json)
+
+
 @group.command(epilog=example("wo cases comment 0198... 'custodian confirmed by phone, ref 4711'"))
 def comment(
     ctx: typer.Context,

@@ -17,22 +17,22 @@ def add_to(app: typer.Typer) -> None:
 @group.command(epilog=example("wo serve api"))
 def api() -> None:
     """The API and its pages (API_HOST, API_PORT) and its metrics (METRICS_PORT). SIGTERM stops it cleanly."""
-    import asyncio
+    import uvloop
 
     from workflow_orchestration import settings
     from workflow_orchestration.api import server
     from workflow_orchestration.console.app import create_app
 
     loaded = settings.load()
-    asyncio.run(server.serve(loaded, create_app(loaded)))
+    uvloop.run(server.serve(loaded, create_app(loaded)))
 
 
 @group.command(epilog=example("METRICS_PORT=9091 wo serve worker"))
 def worker() -> None:
     """A worker: runs the graphs, delivers effects, watches deadlines. SIGTERM lets it drain (DRAIN_SECONDS)."""
-    import asyncio
+    import uvloop
 
     from workflow_orchestration import settings
     from workflow_orchestration.worker import main as worker_main
 
-    asyncio.run(worker_main.serve(settings.load()))
+    uvloop.run(worker_main.serve(settings.load()))

@@ -36,6 +36,8 @@ class Operation(StrEnum):
     CASE_REOPEN = "case.reopen"
     CASE_ASSIGN = "case.assign"
     CASE_COMMENT = "case.comment"
+    #: Keep all of a case, whatever its retention says; or let it go again.
+    CASE_HOLD = "case.hold"
     APPROVAL_READ = "approval.read"
     APPROVAL_DECIDE = "approval.decide"
     TASK_READ = "task.read"
@@ -62,7 +64,7 @@ PERMISSIONS: dict[Role, frozenset[Operation]] = {
     Role.SSI_CONTROLLER: frozenset(_READ | {Operation.APPROVAL_DECIDE, Operation.CASE_COMMENT,
                                             Operation.TASK_COMPLETE}),
     Role.COMPLIANCE: frozenset(_READ | {Operation.APPROVAL_DECIDE, Operation.CASE_COMMENT, Operation.TASK_COMPLETE,
-                                        Operation.KILL_WRITE, Operation.LOG_READ}),
+                                        Operation.CASE_HOLD, Operation.KILL_WRITE, Operation.LOG_READ}),
     Role.DESK_HEAD: frozenset(_WORK | {Operation.CASE_REOPEN, Operation.CASE_CANCEL}),
     Role.AUDITOR: frozenset(_READ | {Operation.LOG_READ}),
     Role.OPERATOR: frozenset({Operation.BOOK_READ, Operation.BOOK_WRITE, Operation.EFFECT_READ,

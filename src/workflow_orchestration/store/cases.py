@@ -20,7 +20,7 @@ from workflow_orchestration.store.db import Conn, RacedError, Row, jsonb, new_id
 
 SQL = queries(__file__)
 _UPDATABLE = ("status", "phase", "title", "desk", "owner", "assignee", "owner_role", "root_cause", "fault_side",
-              "exposure_eur", "priority", "band", "cutoff_at", "status_as_of", "changed_seq", "expires_at", "findings")
+              "exposure_eur", "priority", "band", "cutoff_at", "status_as_of", "changed_seq", "expires_at", "findings", "legal_hold")
 
 
 @dataclass(frozen=True)

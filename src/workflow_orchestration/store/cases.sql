@@ -32,6 +32,7 @@ update cases set
     status_as_of = coalesce(%(status_as_of)s, status_as_of),
     changed_seq  = coalesce(%(changed_seq)s, changed_seq),
     expires_at   = coalesce(%(expires_at)s, expires_at),
+    legal_hold   = coalesce(%(legal_hold)s, legal_hold),
     findings     = findings || coalesce(%(findings)s, '{}'::jsonb),
     ended_at     = case when %(status)s = 'open' then null
                         when %(status)s is not null then now() else ended_at end,

@@ -103,6 +103,13 @@ async def comment(conn: Conn, case_id: str, text: str, principal: Principal) -> 
     return await log.append(conn, case_id, [log.Entry("case.comment", principal.actor(), {"text": text})])
 
 
+async def hold(conn: Conn, case_id: str, principal: Principal, *, held: bool, why: str) -> Row:
+    """Keep everything of a case, also what retention would remove; or end that."""
+    await cases.get_visible(conn, case_id, principal)
+    entry = "case.held" if held else "case.hold_ended"
+    return await cases.change(conn, case_id, principal.actor(), entry, {"why": why}, legal_hold=held)
+
+
 async def reopen(conn: Conn, case_id: str, why: str, principal: Principal) -> Row:
     """Open the next thread of an ended case."""
     await cases.get_visible(conn, case_id, principal)

@@ -48,7 +48,7 @@ select stream, seq, head from log_streams where stream = any(%(streams)s)
 
 -- name: heads_since
 -- heads of the streams that moved: what an anchor writes down
-select s.stream, s.seq, s.head
+select s.stream, s.seq, s.head, e.at
 from log_entries e join log_streams s on s.stream = e.stream and s.seq = e.seq
 where e.at >= %(since)s
 

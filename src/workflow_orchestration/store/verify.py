@@ -50,7 +50,7 @@ def read_anchors(file: Path | None) -> Anchors:
     lines = file.read_text(encoding="utf-8").split("\n")
     for line in lines[:-1]:  # what follows the last line end is a line still being written
         for stream, (seq, head) in json.loads(line)["heads"].items():
-            found.setdefault(stream, {})[int(seq)] = head
+            found.setdefault(stream, {}).setdefault(int(seq), head)
     return found
 
 

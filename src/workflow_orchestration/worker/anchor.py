@@ -27,12 +27,13 @@ class Anchor:
     async def write(self) -> int:
         """Anchor what moved; returns how many heads."""
         async with self._pool.connection() as conn:
-            now = datetime.now(UTC)
-            heads = {r["stream"]: (int(r["seq"]), r["head"]) for r in await log.heads_since(conn, self._since)}
+            found = await log.heads_since(conn, self._since)
+        heads = {r["stream"]: (int(r["seq"]), r["head"]) for r in found}
         moved = {stream: head for stream, head in heads.items() if self._known.get(stream) != head}
         if moved:
             await asyncio.to_thread(self._append, moved)
-        self._known, self._since = heads, now - _OVERLAP
+        self._known = heads
+        self._since = max((r["at"] - _OVERLAP for r in found), default=self._since)  # the database's clock, never ours
         return len(moved)
 
     def _append(self, moved: dict[str, tuple[int, str]]) -> None:

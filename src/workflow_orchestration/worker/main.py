@@ -24,7 +24,7 @@ from workflow_orchestration import process_log
 from workflow_orchestration.domain import calendars
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.settings import Settings
-from workflow_orchestration.store import schema, work
+from workflow_orchestration.store import retention, schema, work
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import TRANSIENT, Conn, Row, make_pool, retrying
 from workflow_orchestration.store.notify import WORK, Bell, Listener, Notifier
@@ -42,6 +42,7 @@ _RETRIED = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, Timeo
 _RETRY_SECONDS = 2.0
 _POLL_SECONDS = 1.0
 _RECONCILE_SECONDS = 5.0
+_PRUNE_SECONDS = 600.0
 
 
 class Worker:
@@ -65,6 +66,7 @@ class Worker:
         self._stopping: dict[Lease, str] = {}
         self._draining = asyncio.Event()
         self._slot_free = asyncio.Event()
+        self._broken: BaseException | None = None
         self._runner: Runner | None = None
         self._deliverer: Deliverer | None = None
 
@@ -73,14 +75,24 @@ class Worker:
         async with self._open():
             helpers = [asyncio.create_task(job) for job in (
                 self._heart.run(), self._notifier.run(), self._listener.run(), self._every_reconcile(),
-                self._every_anchor())]
+                self._every_anchor(), self._every_prune())]
+            for helper in helpers:
+                helper.add_done_callback(self._helper_ended)
             try:
                 await self._claim_until_drained()
                 await self._finish_items()
+                if self._broken is not None:
+                    raise self._broken
             finally:
                 for helper in helpers:
                     helper.cancel()
                 await asyncio.gather(*helpers, return_exceptions=True)
+
+    def _helper_ended(self, helper: asyncio.Task[None]) -> None:
+        """A worker without its heart or its reconciler must not go on: it drains, and ends with the error."""
+        if not helper.cancelled() and (error := helper.exception()) is not None:
+            self._broken = error
+            self.drain()
 
     def drain(self) -> None:
         """Stop claiming, and ask every graph to stop at its next step."""
@@ -294,6 +306,16 @@ class Worker:
                     self._notifier.wake(WORK)
             except (psycopg.Error, PoolTimeout, *TRANSIENT) as error:
                 _logger.warning("reconciler pass failed; the next one repeats it", error=repr(error))
+
+    async def _every_prune(self) -> None:
+        days = self._settings.retention_days
+        while days > 0:
+            await asyncio.sleep(_PRUNE_SECONDS)
+            try:
+                while await retrying(self._pool, lambda conn: retention.prune(conn, days=days)):
+                    await asyncio.sleep(0)
+            except (psycopg.Error, PoolTimeout, *TRANSIENT) as error:
+                _logger.warning("pruning failed; the next pass goes on with it", error=repr(error))
 
     async def _every_anchor(self) -> None:
         if self._settings.log_anchor_file is None:

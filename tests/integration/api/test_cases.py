@@ -145,8 +145,8 @@ def test_another_desks_case_does_not_exist_anywhere(live):
     case = seeds.case(live, desk="equities")
     stranger = live.client("rita", "ops_supervisor compliance", desks="rates")
     calls = [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/reopen"), ("POST", "/assign"),
-             ("POST", "/comments")]
-    bodies = {"/reopen": {"comment": "x"}, "/assign": {"assignee": "x"}, "/comments": {"text": "x"}}
+             ("POST", "/comments"), ("POST", "/hold")]
+    bodies = {"/hold": {"held": True, "comment": "x"}, "/reopen": {"comment": "x"}, "/assign": {"assignee": "x"}, "/comments": {"text": "x"}}
     for method, path in calls:
         answer = stranger.request(method, f"/v1/cases/{case}{path}",
                                   **({"json": bodies.get(path, {})} if method == "POST" else {}))
@@ -217,3 +217,15 @@ def test_a_comment_becomes_a_log_entry_of_its_author(analyst, live):
     last = seeds.entries(live, case)[-1]
     assert (answer.status_code, answer.json()["seq"]) == (201, last["seq"])
     assert (last["type"], last["actor"]["id"], last["data"]) == ("case.comment", "nina", {"text": "custodian phoned"})
+
+
+def test_a_hold_is_set_and_ended_by_compliance_and_logged(analyst, live):
+    case = seeds.case(live)
+    counsel = live.client("cleo", "compliance")
+    for held, entry in ((True, "case.held"), (False, "case.hold_ended")):
+        said = {"held": held, "comment": "dispute 4711"}
+        assert counsel.post(f"/v1/cases/{case}/hold", json=said).json()["legal_hold"] is held
+        last = analyst.get(f"/v1/cases/{case}/events", params={"after": 0}, headers={"Accept": "application/json"})
+        assert (last.json()["items"][-1]["type"], last.json()["items"][-1]["data"]["why"]) == (entry, "dispute 4711")
+    assert analyst.get(f"/v1/cases/{case}").json()["legal_hold"] is False
+    assert analyst.post(f"/v1/cases/{case}/hold", json=said).status_code == 403

@@ -133,4 +133,5 @@ def test_the_api_imports_nothing_heavy():
     code = ("import sys, workflow_orchestration.api.server; "
             "heavy = ('langgraph', 'langchain_core', 'exchange_calendars', 'pandas'); "
             "print([m for m in heavy if m in sys.modules])")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[]"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+
 from ci.local.postgres import API, Server
 from tests.integration.api.live import KEY, Live, running, settings_for
 from tests.unit.cli.conftest import Result
-
 from workflow_orchestration import settings
 from workflow_orchestration.cli.main import run
 from workflow_orchestration.cli.session import Session

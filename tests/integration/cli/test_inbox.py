@@ -6,8 +6,8 @@ import json
 
 import httpx
 import pytest
-from tests.platform import SAMPLE
 
+from tests.platform import SAMPLE
 from workflow_orchestration.cli.client import Api
 from workflow_orchestration.cli.exits import Refused
 from workflow_orchestration.cli.inbox import Inbox

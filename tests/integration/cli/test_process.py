@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+
 from ci.local.postgres import OWNER
 from tests.platform import free_port
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from tests.integration.api import seeds
 from tests.integration.api.live import load_book
 from tests.platform import SAMPLE

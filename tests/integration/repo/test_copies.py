@@ -1,6 +1,7 @@
 import subprocess
 
 import pytest
+
 from ci.tools import copies
 
 _PATCH = "diff --git a/src/a.py b/src/a.py\n--- a/src/a.py\n+++ b/src/a.py\n@@ -1 +1 @@\n-ANSWER = 42\n+ANSWER = 0\n"

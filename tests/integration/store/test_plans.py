@@ -1,17 +1,17 @@
-"""With 20,000 rows in each large table, the statements that run all the time use an index."""
+"""With a million rows in each large table, the statements that run all the time use an index."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from workflow_orchestration.store import cases, log, threads, work
+from workflow_orchestration.store import cases, log, retention, threads, work
 
-MANY = 20_000
+MANY = 1_000_000
 NOW = datetime.now(UTC)
 SOME_ID = str(uuid4())
 FILTERS = {**dict.fromkeys(cases.FILTERS), "ids": None, "after_priority": None, "after_id": None, "limit": 51}
@@ -59,9 +59,11 @@ HOT = {
             "limit": 1000,
         },
     ),
+    "prunable threads": (retention.SQL["prunable"], {"days": 90, "limit": retention.BATCH}),
+    "pruned items": (retention.SQL["delete_items"], {"cases": [UUID(SOME_ID)], "threads": [SOME_ID], "days": 90}),
     "anchor": (log.SQL["heads_since"], {"since": NOW - timedelta(minutes=1)}),
 }
-LARGE = {"cases", "work_items", "log_entries"}
+LARGE = {"cases", "threads", "work_items", "log_entries"}
 
 
 @pytest.fixture(scope="module")

@@ -69,8 +69,9 @@ class Queue(RuleBasedStateMachine):
 
     @rule(target=claims, limit=st.integers(1, 3))
     def claim(self, limit: int) -> Any:
-        found = self._in_transaction(lambda conn: work.claim(conn, worker="w", limit=limit, lease=60,
-                                                             max_attempts=_MAX_ATTEMPTS))
+        found = self._in_transaction(
+            lambda conn: work.claim(conn, worker="w", limit=limit, lease=60, max_attempts=_MAX_ATTEMPTS)
+        )
         taken = []
         for item in found:
             item_id = str(item["id"])
@@ -98,6 +99,7 @@ class Queue(RuleBasedStateMachine):
     @rule(claim=consumes(claims))
     def finish(self, claim: Any) -> None:
         for item, epoch in claim:
+
             async def end(conn: Any, i: str = item, e: int = epoch) -> None:
                 await work.lock(conn, i, e)
                 await work.finish(conn, i, e)
@@ -127,13 +129,21 @@ class Queue(RuleBasedStateMachine):
 
     @invariant()
     def one_live_run_a_thread(self) -> None:
-        doubled = self._sql("select thread_id from work_items where kind = 'run' and status in ('pending', 'running') "
-                            "group by thread_id having count(*) > 1")
+        doubled = self._sql(
+            "select thread_id from work_items where kind = 'run' and status in ('pending', 'running') "
+            "group by thread_id having count(*) > 1"
+        )
         assert not doubled
 
 
 def test_no_mix_of_claims_crashes_and_drains_lets_two_write_or_one_finish_twice(database):
     Queue.url = database.worker
-    run_state_machine_as_test(Queue, settings=settings(
-        max_examples=25, stateful_step_count=25, deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]))
+    run_state_machine_as_test(
+        Queue,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -9,6 +11,7 @@ from psycopg.rows import dict_row
 from workflow_orchestration.domain.canonical import canonical
 from workflow_orchestration.store import log, verify
 from workflow_orchestration.store.db import transaction
+from workflow_orchestration.worker import anchor as anchors
 from workflow_orchestration.worker.anchor import Anchor
 
 
@@ -156,6 +159,20 @@ async def test_an_anchor_writes_only_heads_that_moved(scene, written, anchor_fil
         await log.append(conn, "a", [log.Entry("said", log.WORKER)])
     assert await keeper.write() == 1
     assert sorted(verify.read_anchors(anchor_file)["a"]) == [5, 6]
+
+
+async def test_an_anchor_goes_by_the_databases_clock(scene, written, anchor_file, monkeypatch):
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr(anchors, "datetime", Ahead)
+    keeper = Anchor(scene.pool, anchor_file)
+    await keeper.write()
+    async with transaction(scene.pool) as conn:
+        await log.append(conn, "a", [log.Entry("said", log.WORKER)])
+    assert await keeper.write() == 1
 
 
 async def test_a_log_longer_than_a_page_is_verified_to_its_end(scene, tamper):

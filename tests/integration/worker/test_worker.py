@@ -159,6 +159,24 @@ async def test_a_cancelled_case_stops_in_the_middle_of_a_node(scene, database, h
     ]
 
 
+# -- its helpers ---------------------------------------------------------------------------------------------
+
+
+async def test_a_worker_whose_heart_stopped_drains_and_ends_with_the_error(scene, database, hooks, monkeypatch):
+    async def stop(heart):
+        await inside.reached.wait()
+        raise ZeroDivisionError("the heart")
+
+    monkeypatch.setattr(main.Heart, "run", stop)
+    hooks.inside["begin"] = inside = Inside()
+    opened = await scene.open()
+    with pytest.raises(ZeroDivisionError, match="the heart"):
+        async with working(database) as worker:
+            await asyncio.wait_for(worker._draining.wait(), 10)  # by itself
+    item = await scene.item(opened.run)
+    assert (item["status"], item["attempt"]) == ("pending", 0)
+
+
 # -- drain --------------------------------------------------------------------------------------------------
 
 

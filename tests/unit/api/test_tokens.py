@@ -30,7 +30,7 @@ FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def settings(**more) -> Settings:
-    oidc = OidcIssuer(issuer=ISSUER, jwks_url=f"{ISSUER}/jwks", audience="wo", roles_claim="realm_access.roles",
+    oidc = OidcIssuer(name="corp", issuer=ISSUER, jwks_url=f"{ISSUER}/jwks", audience="wo", roles_claim="realm_access.roles",
                       desks_claim="desks", role_map={"bo-approver": "ops_approver"})
     return Settings(**{"database_url": "postgresql://x@/x", "local_issuer_key": KEY, "oidc_issuers": [oidc], **more})
 
@@ -71,7 +71,7 @@ def oidc_token(kid: str = "rsa", *, key=None, algorithm: str | None = None, **mo
 @pytest.mark.parametrize("kid", ["rsa", "ec", "ed"])
 async def test_a_token_of_a_trusted_issuer_names_its_bearer(kid):
     principal, until = await Issuer("rsa", "ec", "ed").verifier().verify(oidc_token(kid))
-    assert (principal.id, principal.roles, principal.desks) == ("ann", {Role.OPS_APPROVER}, {"rates", "unassigned"})
+    assert (principal.id, principal.roles, principal.desks) == ("corp:ann", {Role.OPS_APPROVER}, {"rates", "unassigned"})
     assert until > datetime.now(UTC).timestamp()
 
 
@@ -195,7 +195,7 @@ async def test_known_keys_stay_in_use_while_the_issuer_is_away():
     keys = verifier._issuers[ISSUER][1]
     keys._got_at -= 7200
     keys._asked_at -= 7200
-    assert (await verifier.verify(oidc_token()))[0].id == "ann"
+    assert (await verifier.verify(oidc_token()))[0].id == "corp:ann"
 
 
 async def test_without_any_key_the_answer_is_to_come_again():
@@ -203,3 +203,19 @@ async def test_without_any_key_the_answer_is_to_come_again():
     issuer.status = 500
     with pytest.raises(NotReady):
         await issuer.verifier().verify(oidc_token())
+
+
+def test_two_issuers_of_one_name_are_refused():
+    one = OidcIssuer(name="corp", issuer=ISSUER, jwks_url=f"{ISSUER}/jwks")
+    with pytest.raises(ValueError, match="two issuers have the same name"):
+        settings(oidc_issuers=[one, one.model_copy(update={"issuer": "https://other.example"})])
+
+
+async def test_a_local_name_cannot_look_like_an_issuers_person():
+    with pytest.raises(SettingsError, match="colon"):
+        issue(settings(), "corp:ann", ["ops_approver"], ["*"], 5)
+
+
+async def test_the_local_issuer_works_beyond_loopback_only_where_a_trial_says_so():
+    assert not settings(api_host="0.0.0.0").local_issuer_allowed
+    assert settings(api_host="0.0.0.0", local_issuer_in_cluster=True).local_issuer_allowed

@@ -16,6 +16,8 @@ CALLS = [
     ("cases cancel c1 --comment x", "POST", "/v1/cases/c1/cancel", {"comment": "x"}),
     ("cases reopen c1 --comment x", "POST", "/v1/cases/c1/reopen", {"comment": "x"}),
     ("cases assign c1 --desk apac", "POST", "/v1/cases/c1/assign", {"desk": "apac"}),
+    ("cases hold c1 --comment x", "POST", "/v1/cases/c1/hold", {"held": True, "comment": "x"}),
+    ("cases hold c1 --end --comment x", "POST", "/v1/cases/c1/hold", {"held": False, "comment": "x"}),
     ("cases comment c1 hello", "POST", "/v1/cases/c1/comments", {"text": "hello"}),
     ("tasks list --state any", "GET", "/v1/tasks", None),
     ("tasks complete t1 --result answer=yes --comment x", "POST", "/v1/tasks/t1/complete",

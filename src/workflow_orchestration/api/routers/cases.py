@@ -18,6 +18,7 @@ from workflow_orchestration.api.schemas.cases import (
     CaseComment,
     CaseEnsure,
     CaseEnsured,
+    CaseHold,
     CaseOpening,
     CasePage,
     CaseQuery,
@@ -113,6 +114,16 @@ async def assign_case(case_id: UUID, body: CaseAssign, use: Use,
     """Between desks only by somebody who sees both."""
     case = await use.write(lambda conn: casework.assign(
         conn, str(case_id), who, assignee=body.assignee, desk=body.desk))
+    use.woke(str(case_id))
+    return case
+
+
+@router.post("/{case_id}/hold", response_model=CaseSummary, summary="Set or end a case's legal hold",
+             responses=documented(NotFound))
+async def hold_case(case_id: UUID, body: CaseHold, use: Use,
+                    who: Annotated[Principal, allowed(Operation.CASE_HOLD)]) -> Any:
+    """While it is held nothing of the case is removed."""
+    case = await use.write(lambda conn: casework.hold(conn, str(case_id), who, held=body.held, why=body.comment))
     use.woke(str(case_id))
     return case
 

@@ -54,6 +54,7 @@ class CaseSummary(View):
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None = None
+    legal_hold: bool
 
 
 def _split(value: Any) -> Any:
@@ -179,6 +180,11 @@ class CaseAssign(Body):
 
 
 class CaseReopen(Body):
+    comment: Comment = Field(description="Why.")
+
+
+class CaseHold(Body):
+    held: bool = Field(description="true: keep everything of it; false: its retention counts again.")
     comment: Comment = Field(description="Why.")
 
 
