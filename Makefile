@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UNIT_WORKERS ?= 2
 
-.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint fix lock
+.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release fix lock
 
 ##@ Run
 up: setup ## Start everything on this machine: PostgreSQL, api, worker; Ctrl-C stops it
@@ -19,8 +19,9 @@ kill-demo: setup ## Kill the worker at every boundary; same end, each effect onc
 	@$(PY) -m ci.local.kill_demo
 
 ##@ Prove
-test: lint ## Lint, then unit and integration tests
+test: lint ## Lint, unit and integration tests, chart gates
 	@$(PY) -m pytest tests/unit tests/integration -m "not browser" -n $(UNIT_WORKERS) -q
+	@sh ci/chart/gates.sh
 test-unit: setup ## Unit tests only: no database, seconds
 	@$(PY) -m pytest tests/unit -q
 test-failure: setup ## Kill, stop and drain tests; mutants that must be caught; the how-to patches
@@ -34,11 +35,30 @@ lint: setup ## Style, types, import contracts, own linters, docs, secrets
 	@out=$$(.venv/bin/lint-imports --no-cache) || { echo "$$out"; exit 1; }
 	@$(PY) -m ci.tools.lint
 
+chart-test: setup ## The chart's gates alone, offline (builds its tools once: needs Go)
+	@sh ci/chart/gates.sh
+
+tools: ## Build the chart's tools once, into the user's cache (needs Go)
+	@sh ci/chart/tools.sh
+
+##@ Cluster
+images: ## Build the images with docker (or buildah)
+	@sh images/build.sh
+install: ## Install or upgrade with helm: ENV=minikube, gke or eks
+	@sh ci/chart/install.sh up $(ENV)
+uninstall: ## Remove the release; what stays is said
+	@sh ci/chart/install.sh down
+package: setup ## The chart's archive, its digest, and the list of all images
+	@sh ci/chart/package.sh
+release: setup ## What a release workflow runs: package, push, sign by digest, provenance, SBOM
+	@sh ci/chart/release.sh
+
 ##@ Change
 fix: setup ## Format, repair what can be repaired, write the generated files anew
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format --quiet .
 	@$(PY) -m ci.tools.generate
+	@sh ci/chart/docs.sh
 lock: setup ## Resolve the dependencies anew and write the hash locks
 	@sh ci/local/lock.sh
 

@@ -4,10 +4,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 helm=$(sh ci/chart/tools.sh path helm)
 rm -rf dist && mkdir dist
-# archives hold times: the commit's makes the same commit the same archive
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
-export SOURCE_DATE_EPOCH
 "$helm" package . --destination dist
+python3 ci/chart/repack.py dist/*.tgz "$(git log -1 --format=%ct 2>/dev/null || echo 0)"
 (cd dist && python3 -c '
 import hashlib, pathlib
 for path in pathlib.Path().glob("*.tgz"):

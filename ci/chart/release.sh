@@ -23,6 +23,10 @@ echo "$answer" | grep -qi 'not found' || die "cannot tell whether $name $version
 digest=$("$helm" push "$archive" "oci://$registry" 2>&1 | sed -n 's/^Digest: *//p')
 [ -n "$digest" ] || die "the push named no digest"
 "$cosign" sign --yes "$registry/$name@$digest"
-"$syft" scan dir:. --output spdx-json=dist/sbom.spdx.json
+# what our image installs, by the lock; syft knows such a file by pip's name for it
+bill=$(mktemp -d)
+trap 'rm -rf "$bill"' EXIT
+cp requirements.lock "$bill/requirements.txt"
+"$syft" scan "dir:$bill" --source-name "$name" --source-version "$version" --output spdx-json=dist/sbom.spdx.json
 "$cosign" attest --yes --type spdxjson --predicate dist/sbom.spdx.json "$registry/$name@$digest"
 echo "$registry/$name@$digest" | tee dist/published.txt

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import fasteners
 from confluent_kafka import KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from ci.local.killing import free_port
 
@@ -41,7 +42,9 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-log.cleaner.enable=false
+log.cleaner.dedupe.buffer.size=2097152
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
 """
 
 

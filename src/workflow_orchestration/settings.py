@@ -127,6 +127,25 @@ class Settings(ClientSettings):
     webhook_secret: SecretStr | None = _f(None, "Key of the webhooks' X-Signature (HMAC-SHA256).", example="",
                                           min_length=16)
 
+    # -- kafka
+    kafka_bootstrap_servers: str | None = _f(
+        None, "Kafka's brokers as host:port,host:port, for `wo serve bridge`; nothing else uses them.",
+        example="kafka:9092")
+    kafka_message_topics: list[str] = _f(["wo.messages"], "Topics that messages are taken from: JSON list; [] for none.")
+    kafka_dead_letter_topic: str = _f("wo.messages.dead", "Topic that refused records go to, with the reason.")
+    kafka_events_topic: str = _f("wo.case-events", "Topic that every log entry is sent to.")
+    kafka_group: str = _f("workflow-orchestration", "Consumer group of all bridges of one platform.")
+    kafka_session_seconds: float = _f(10.0, "Seconds until a silent bridge's partitions go to another.", gt=0)
+    kafka_security_protocol: str = _f("PLAINTEXT", "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")
+    kafka_sasl_mechanism: str | None = _f(None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.", example="")
+    kafka_sasl_username: str | None = _f(None, "User of the SASL mechanism.", example="")
+    kafka_sasl_password: SecretStr | None = _f(None, "Its password.", example="")
+    kafka_ssl_ca_file: Path | None = _f(None, "Certificates that the brokers' are checked against; default: the "
+                                        "system's.", example="")
+    kafka_ssl_certificate_file: Path | None = _f(None, "Our certificate, where brokers ask for one.", example="")
+    kafka_ssl_key_file: Path | None = _f(None, "Its private key.", example="")
+    kafka_ssl_key_password: SecretStr | None = _f(None, "Password of that key.", example="")
+
     # -- log
     log_anchor_file: Path | None = _f(Path(".state/anchor.jsonl"), "File outside the database that chain heads are "
                                       "appended to; keep it where the database's owner cannot write.")
@@ -194,9 +213,10 @@ def load_file(file: Path) -> Settings:
     return _consistent(_read(lambda: _FileSettings(_env_file=file)))
 
 
-def given() -> dict[str, str]:
-    """Our variables as the environment has them, unparsed; .env is not read."""
-    return {name: value for field in Settings.model_fields if (value := os.environ.get(name := field.upper()))}
+def given(*more: str) -> dict[str, str]:
+    """Our variables (and `more`) as the environment has them, unparsed; .env is not read."""
+    names = (*(field.upper() for field in Settings.model_fields), *more)
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 @lru_cache

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -41,3 +45,44 @@ def test_the_archive_is_small(tmp_path: Path) -> None:
 def test_the_archive_renders_as_the_folder_does(tmp_path: Path) -> None:
     packed = text(case(values=["values/gke.yaml"], chart=str(_package(tmp_path))))
     assert packed == text(case(values=["values/gke.yaml"]))
+
+
+def _checkout(folder: Path) -> Path:
+    """What packing needs, copied: the script writes dist/ beside it."""
+    (folder / "ci").mkdir(parents=True)
+    for part in ("Chart.yaml", "Chart.lock", "values.yaml", "values.schema.json", ".helmignore"):
+        shutil.copyfile(ROOT / part, folder / part)
+    for part in ("charts", "templates", "values", "ci/chart"):
+        shutil.copytree(ROOT / part, folder / part, copy_function=shutil.copyfile)
+    for scenario in (ROOT / "ci").glob("*-values.yaml"):
+        shutil.copyfile(scenario, folder / "ci" / scenario.name)
+    return folder
+
+
+def _packed(folder: Path) -> Path:
+    subprocess.run(["sh", "ci/chart/package.sh"], cwd=folder, check=True, capture_output=True)
+    return folder / "dist"
+
+
+def test_packing_lists_every_image_and_the_archives_digest(tmp_path: Path) -> None:
+    dist = _packed(_checkout(tmp_path / "one"))
+    ours = {"workflow-orchestration/fastapi", "workflow-orchestration/airflow"}
+    names = {image.rsplit(":", 1)[0] for image in (dist / "images.txt").read_text().split()}
+    assert names == ours | {"postgres", "vllm/vllm-openai", "ollama/ollama"}
+    [archive] = dist.glob("*.tgz")
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert (dist / "SHA256SUMS").read_text().split() == [digest, archive.name]
+
+
+def test_two_checkouts_make_the_same_archive_and_it_renders(tmp_path: Path) -> None:
+    archives = [next(_packed(_checkout(tmp_path / folder)).glob("*.tgz")) for folder in ("one", "two")]
+    first, second = (archive.read_bytes() for archive in archives)
+    assert first == second
+    assert text(case(values=["values/gke.yaml"], chart=str(archives[0]))) == text(case(values=["values/gke.yaml"]))
+
+
+def test_a_release_needs_to_know_its_registry() -> None:
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(["sh", "ci/chart/release.sh"], cwd=ROOT, env=env, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "REGISTRY is not set" in done.stderr

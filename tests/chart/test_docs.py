@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.chart.render import ROOT, Object, environment, objects, of_kind
+from tests.chart.render import KUBES, ROOT, Object, environment, objects, of_kind
+from tests.chart.schemas import faults_of, validate
 
 PAGES = sorted([*(ROOT / "docs" / "howto").glob("*.md"), ROOT / "docs" / "seed-conformance.md"])
 DEPLOYMENT = [p for p in PAGES if "helm " in p.read_text() or "\n```yaml\n" in p.read_text()]
@@ -147,3 +148,13 @@ def test_every_alert_has_a_runbook() -> None:
         page = rule["annotations"]["runbook_url"].split("docs/")[-1].split("#")
         text = (ROOT / "docs" / page[0]).read_text()
         assert rule["alert"].lower() in text.lower(), rule["alert"]
+
+
+def test_objects_that_a_page_shows_are_valid(tmp_path: Path) -> None:
+    for page in DEPLOYMENT:
+        blocks = re.findall(r"^ *```yaml\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        for number, block in enumerate(b for b in blocks if "apiVersion:" in b and "argoproj.io" not in b):
+            (tmp_path / f"{page.stem}-{number}.yaml").write_text(block)
+    assert list(tmp_path.iterdir())
+    assert not {Path(file).name: faults for file, verdicts in validate(tmp_path, KUBES[-1]).items()
+                if (faults := faults_of(verdicts))}  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chart.render import RELEASE, Case, Object, environment, name, objects, of_kind
+from tests.chart.render import RELEASE, Case, Object, case, environment, name, objects, of_kind
 from tests.chart.sweep import Container, Pod, containers, owner, pods, sweep
 
 #: The one Secret an operator makes, and what else may be the operator's own.
@@ -179,3 +179,13 @@ def test_every_object_of_the_release_has_one_name(each: Case) -> None:
     assert names
     assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
     assert all(n.split("/", 1)[1].startswith(RELEASE) for _, n in names if "ServiceMonitor" in n)
+
+
+def test_nothing_is_published_by_default() -> None:
+    rendered = objects(case())
+    sweep(
+        of_kind(rendered, "Service"),
+        lambda s: s["spec"].get("type", "ClusterIP") != "ClusterIP" and s["spec"],
+        called=name,
+    )
+    assert not of_kind(rendered, "Ingress", "HTTPRoute")

@@ -107,11 +107,9 @@ def test_airflow_logs_go_to_a_bucket_in_a_cloud(env: str, bucket: str) -> None:
 @pytest.mark.parametrize("kind", ["LoadBalancer", "Ingress"])
 def test_the_api_is_published_by_a_load_balancer_or_an_ingress(kind: str) -> None:
     peers = {"api.networkPolicy.ingressFrom": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}
-    how: dict[str, object] = {
-        "LoadBalancer": {"api.service.type": "LoadBalancer"},
-        "Ingress": {"api.ingress.enabled": True, "api.ingress.host": "wo.example.com"},
-    }[kind]
-    rendered = objects(case(sets={**peers, **how}))
+    load_balancer: dict[str, object] = {"api.service.type": "LoadBalancer"}
+    ingress: dict[str, object] = {"api.ingress.enabled": True, "api.ingress.host": "wo.example.com"}
+    rendered = objects(case(sets={**peers, **(ingress if kind == "Ingress" else load_balancer)}))
     assert find(rendered, "Service/wo-api")["spec"]["type"] == (
         "LoadBalancer" if kind == "LoadBalancer" else "ClusterIP"
     )

@@ -107,3 +107,17 @@ def test_scenarios_are_small_and_say_what_they_test() -> None:
     for path in scenarios:
         lines = path.read_text().splitlines()
         assert lines[0].startswith("# "), path.name
+
+
+def test_every_refusal_is_asserted_by_a_test() -> None:
+    suites = [*(ROOT / "charts").glob("*/tests/*_test.yaml"), *(ROOT / "tests/chart/unit").glob("*_test.yaml")]
+    asserted = "\n".join(p.read_text() for p in suites)
+    sentences = [said for chart in CHARTS for p in _files(chart, "*") for said in _refusals(p.read_text())]
+    assert sentences
+    assert not [said for said in sentences if not _asserted(said, asserted)]
+
+
+def _asserted(sentence: str, text: str) -> bool:
+    """The words between the placeholders, in a row, in one line of a suite."""
+    words = [re.escape(part) for part in re.split(r"%[dsv]", sentence)]
+    return re.search(".+?".join(words), text) is not None

@@ -24,6 +24,7 @@ from tests.chart.render import (
     objects,
     of_kind,
 )
+from tests.chart.sweep import sweep
 from tests.chart.upgrade import claims, faults
 
 PREVIOUS = ROOT / "tests" / "chart" / "previous"
@@ -91,3 +92,29 @@ def test_the_previous_release_is_older() -> None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
+
+
+def test_nothing_but_helm_test_is_a_hook(each: Case) -> None:
+    # a hook runs before or after what it needs, and no GitOps controller runs it as Helm does
+    def fault(thing: Object) -> str | None:
+        hook = (thing["metadata"].get("annotations") or {}).get("helm.sh/hook")
+        return None if hook in (None, "test") else str(hook)
+
+    sweep(objects(each), fault, called=name)
+
+
+def test_uninstall_keeps_the_data() -> None:
+    rendered = objects(environment("minikube", "all-on"))
+    # logs and a model's weights can be lost; dumps and the log's anchor cannot
+    claims_of_data = [
+        find(rendered, f"PersistentVolumeClaim/{n}") for n in ("wo-checkpoints-backup", "wo-api-worker-state")
+    ]
+
+    def fault(thing: Object) -> object:
+        if thing["kind"] == "StatefulSet":
+            policy = thing["spec"].get("persistentVolumeClaimRetentionPolicy")
+            return policy != {"whenDeleted": "Retain", "whenScaled": "Retain"} and policy
+        kept = (thing["metadata"].get("annotations") or {}).get("helm.sh/resource-policy")
+        return kept != "keep" and f"resource-policy {kept}"
+
+    sweep([*claims_of_data, *of_kind(rendered, "StatefulSet")], fault, called=name)

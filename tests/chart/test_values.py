@@ -235,3 +235,15 @@ def test_locked_dependencies_are_those_of_the_chart() -> None:
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()[1:] if line.strip()]
     assert {line[0]: line[-1] for line in lines} == dict.fromkeys(SUBCHARTS, "unpacked")
+
+
+def test_globals_are_few() -> None:
+    # each is a promise of every subchart
+    assert set(_values(".")["global"]) == {"imageRegistry", "imagePullSecrets", "secretName", "database", "llm"}
+
+
+def test_no_default_is_removed_by_null() -> None:
+    # under Helm 4 a parent's null does not remove a subchart's default
+    files = [CHARTS["."] / "values.yaml", *(ROOT / "values").glob("*.yaml")]
+    empty = [(p.name, ".".join(path)) for p in files for path, v in _leaves(yaml.safe_load(p.read_text())) if v is None]
+    assert not empty

@@ -15,7 +15,7 @@ from workflow_orchestration.cli.output import Json, say, show, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from workflow_orchestration.cli.envfile import Target, Variable
+    from workflow_orchestration.cli.envfile import Variable
 
 _MASKED = "********"
 
@@ -48,39 +48,46 @@ def env(
 ) -> None:
     """Print every variable with its meaning, check them, or write a file of them.
 
-    For a cluster only the environment counts, never .env: it is this machine's.
+    For a cluster the file is its one Secret (the keys that its pods read). Only the environment counts there, never
+    .env: it is this machine's.
     """
-    from workflow_orchestration.cli import envfile
+    from workflow_orchestration.cli import envfile, secretfile
 
     if target not in set(envfile.Target):
         raise WrongUsage(f"there is no target {target!r}", "Use local or cluster.")
-    reader = envfile.Target(target)
+    cluster = target == envfile.Target.CLUSTER
     if write is not None:
-        _write(reader, write, database)
+        _write(cluster, write, database)
+    elif check and file:
+        _report(secretfile.faults(file) if cluster else envfile.faults(file))
     elif check:
-        _report(envfile.faults(file, reader) if file else _environment_faults())
+        _report(_environment_faults())
     else:
-        known = _known(reader)
+        known = _known()
         rows = [_row(variable, known) for variable in envfile.variables()]
         show(rows, as_json, _print)
 
 
-def _known(target: Target) -> dict[str, str]:
-    """What is set: the environment first, then this machine's .env."""
+def _known() -> dict[str, str]:
+    """What is set on this machine: the environment first, then its .env."""
     from workflow_orchestration import settings
     from workflow_orchestration.cli import envfile
 
-    own = envfile.read(Path(".env")) if target is envfile.Target.LOCAL else {}
-    return own | settings.given()
+    return envfile.read(Path(".env")) | settings.given()
 
 
-def _write(target: Target, file: Path, database: str | None) -> None:
-    from workflow_orchestration.cli import envfile
+def _write(cluster: bool, file: Path, database: str | None) -> None:
+    from workflow_orchestration import settings
+    from workflow_orchestration.cli import envfile, secretfile
 
-    values = envfile.complete(target, envfile.read(file) | _known(target), database=database)
-    envfile.write(file, envfile.text(target, values))
+    if cluster:
+        values = secretfile.complete(envfile.read(file) | settings.given(*secretfile.NAMES), database=database)
+        envfile.write(file, secretfile.text(values))
+    else:
+        values = envfile.complete(envfile.read(file) | _known(), database=database)
+        envfile.write(file, envfile.text(values))
     say(f"{file}: written, {len(values)} variables set; it holds secrets")
-    _report(envfile.faults(file, target))
+    _report(secretfile.faults(file) if cluster else envfile.faults(file))
 
 
 def _environment_faults() -> list[str]:

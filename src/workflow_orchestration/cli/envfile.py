@@ -1,7 +1,7 @@
-"""An environment file: complete, with fresh secrets, in the form its reader keeps.
+"""A machine's environment file: complete, with fresh secrets, in the form that python-dotenv keeps.
 
-Two readers: python-dotenv on one machine, and `kubectl create secret --from-env-file`, which keeps quotes and inline
-comments as part of the value and refuses `export`.
+Beside it the rules of the other reader, `kubectl create secret --from-env-file`, which keeps quotes and inline
+comments as part of the value and refuses `export`; that file is written by secretfile.py.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Variable:
     secret: bool
 
 
-#: Secrets that are ours to make, by target. In a cluster an OIDC issuer makes the tokens, not a local key.
-_FRESH = {Target.LOCAL: ("LOCAL_ISSUER_KEY", "WEBHOOK_SECRET"), Target.CLUSTER: ("WEBHOOK_SECRET",)}
+#: Secrets that are ours to make.
+_FRESH = ("LOCAL_ISSUER_KEY", "WEBHOOK_SECRET")
 #: Database users of the two addresses, as the migrations grant them.
 _USERS = {"DATABASE_URL": "wo_api", "DATABASE_OWNER_URL": "wo_owner"}
 #: A person's own token belongs in no file of the platform.
@@ -61,10 +61,10 @@ def _variable(name: str, field: Any) -> Variable:
     return Variable(name.upper(), field.description, default, field.is_required(), secret)
 
 
-def complete(target: Target, given: Mapping[str, str], *, database: str | None) -> dict[str, str]:
+def complete(given: Mapping[str, str], *, database: str | None) -> dict[str, str]:
     """What is given, and everything that must be there beside it, made fresh."""
     values = {v.name: given[v.name] for v in variables() if v.name in given and v.name not in _NEVER}
-    for name in _FRESH[target]:
+    for name in _FRESH:
         values.setdefault(name, secrets.token_urlsafe(48))
     for name, user in _USERS.items():
         if name not in values and database is not None:
@@ -75,22 +75,27 @@ def complete(target: Target, given: Mapping[str, str], *, database: str | None) 
     return values
 
 
-def text(target: Target, values: Mapping[str, str]) -> str:
+def text(values: Mapping[str, str]) -> str:
     """The file: each variable under its meaning; defaults stand as comments on lines of their own."""
-    lines = [f"# Environment for {target.value}, written by `wo env`; holds secrets, belongs in no repository."]
+    lines = ["# Environment of this machine, written by `wo env`; holds secrets, belongs in no repository."]
     for variable in variables():
         lines += ["", f"# {variable.meaning}"]
         if variable.name in values:
-            lines.append(f"{variable.name}={_written(target, variable.name, values[variable.name])}")
+            lines.append(f"{variable.name}={_written(variable.name, values[variable.name])}")
         else:
             lines.append(f"# {variable.name}={variable.default or ''}")
     return "\n".join(lines) + "\n"
 
 
-def _written(target: Target, name: str, value: str) -> str:
+def on_one_line(name: str, value: str) -> str:
+    """The value as it is; a line break would end it."""
     if "\n" in value or "\r" in value:
         raise WrongUsage(f"{name} has a line break, which a line of a file cannot keep", "Take it out.")
-    if target is Target.CLUSTER or re.fullmatch(r"[\w./:@%+,=?&~*-]*", value):
+    return value
+
+
+def _written(name: str, value: str) -> str:
+    if re.fullmatch(r"[\w./:@%+,=?&~*-]*", on_one_line(name, value)):
         return value
     if "'" in value:
         raise WrongUsage(f"{name} has a quote, which .env cannot keep safely", "Choose a value without '.")
@@ -113,16 +118,13 @@ def write(file: Path, content: str) -> None:
     part.replace(file)
 
 
-def faults(file: Path, target: Target) -> list[str]:
-    """What is missing or wrong in a file; for a cluster also what kubectl would keep or refuse."""
-    found = list(faults_of_form(file.read_text(encoding="utf-8"))) if target is Target.CLUSTER else []
+def faults(file: Path) -> list[str]:
+    """What is missing or wrong in a file."""
     try:
-        settings = load_file(file)
+        load_file(file)
     except SettingsError as error:
-        return [*found, *error.detail.split("; ")]
-    if target is Target.CLUSTER and not settings.oidc_issuers and settings.local_issuer_key is None:
-        found.append("OIDC_ISSUERS: is not set, so no token would be accepted")
-    return found
+        return error.detail.split("; ")
+    return []
 
 
 def faults_of_form(content: str) -> Iterator[str]:

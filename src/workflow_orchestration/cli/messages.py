@@ -100,3 +100,20 @@ def _message(out: Console, data: dict[str, Any]) -> None:
     facts(out, {name.replace("_", " "): value for name, value in data.items() if name not in ("items", "raw")})
     rows = [(i["n"], i.get("case_id"), i.get("reason")) for i in data["items"]]
     out.print(table("Items", ("n", "case", "no case, because"), rows))
+
+
+@group.command("replay-dlq", epilog=example("wo messages replay-dlq --dry-run", "wo messages replay-dlq --limit 10"))
+def replay_dlq(
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; by default all that lie there.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Those too that were replayed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show them; send and remember nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send Kafka's dead letters once more to the topics they came from. Run it where the bridge's settings are.
+
+    What is still refused comes back as a new dead letter; what came in meanwhile is known and changes nothing.
+    """
+    from workflow_orchestration.cli import kafka
+
+    found = kafka.replay(limit=limit, again=again, dry_run=dry_run)
+    show({"items": found}, as_json, kafka.print_replayed)

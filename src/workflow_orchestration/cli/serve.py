@@ -1,4 +1,4 @@
-"""`wo serve api` and `wo serve worker`: the two long-running processes. Only what is served is imported."""
+"""`wo serve api`, `worker` and `bridge`: the long-running processes. Only what is served is imported."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def worker() -> None:
     from workflow_orchestration.worker import main as worker_main
 
     uvloop.run(worker_main.serve(settings.load()))
+
+
+@group.command(epilog=example("KAFKA_BOOTSTRAP_SERVERS=kafka:9092 METRICS_PORT=9092 wo serve bridge"))
+def bridge() -> None:
+    """The bridge to Kafka (extra `kafka`): messages in, the log out. SIGTERM leaves the consumer group cleanly."""
+    import asyncio
+
+    from workflow_orchestration import settings
+    from workflow_orchestration.cli.kafka import load_bridge
+
+    asyncio.run(load_bridge().main.serve(settings.load()))

@@ -67,9 +67,11 @@ where (%(all_desks)s or c.desk = any(%(desks)s))
   and (%(root_cause)s::text is null or c.root_cause = %(root_cause)s)
   and (%(band)s::text is null or c.band = %(band)s)
   and (%(assignee)s::text is null or c.assignee = %(assignee)s)
-  and (%(reference)s::text is null or c.id in
-        (select r.case_id from case_references r where r.reference = %(reference)s))
+  and (%(reference)s::text is null or c.id = any(array(
+        select r.case_id from case_references r where r.reference = %(reference)s)))
   and (%(ids)s::uuid[] is null or c.id = any(%(ids)s))
+  -- the first of these two is for the index alone: without it a page walks over all the pages before it
+  and (%(after_priority)s::numeric is null or c.priority <= %(after_priority)s)
   and (%(after_priority)s::numeric is null
        or c.priority < %(after_priority)s or (c.priority = %(after_priority)s and c.id > %(after_id)s))
 order by c.priority desc, c.id

@@ -23,6 +23,7 @@ from psycopg_pool import PoolTimeout
 from workflow_orchestration import process_log
 from workflow_orchestration.domain import calendars
 from workflow_orchestration.domain.errors import LeaseLost
+from workflow_orchestration.probes import Probes
 from workflow_orchestration.settings import Settings
 from workflow_orchestration.store import retention, schema, work
 from workflow_orchestration.store.approvals import Policy
@@ -32,7 +33,7 @@ from workflow_orchestration.worker import deadlines, runs
 from workflow_orchestration.worker.anchor import Anchor
 from workflow_orchestration.worker.deliver import Deliverer
 from workflow_orchestration.worker.lease import LEASE, Heart, Lease
-from workflow_orchestration.worker.metrics import ITEMS, ITEM_SECONDS, RUNNING, Probes
+from workflow_orchestration.worker.metrics import ITEMS, ITEM_SECONDS, RUNNING
 from workflow_orchestration.worker.reconcile import reconcile
 from workflow_orchestration.worker.runs import Runner
 

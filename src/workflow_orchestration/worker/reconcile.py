@@ -12,6 +12,7 @@ import structlog
 from workflow_orchestration.store import effects, log, threads, work
 from workflow_orchestration.store.db import Conn, Pool, Row, retrying
 from workflow_orchestration.worker import runs
+from workflow_orchestration.worker.metrics import ITEMS
 
 _logger = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ async def _bury(conn: Conn, max_attempts: int) -> int:
     dead = await work.exhausted(conn, max_attempts=max_attempts)
     for item in dead:
         why = f"{item['attempt']} attempts were used up; last error: {item['error'] or 'the worker died'}"
+        ITEMS.labels(item["kind"], "dead").inc()
         _logger.error("work item is dead", item=str(item["id"]), kind=item["kind"], why=why)
         match item["kind"]:
             case "run":

@@ -97,6 +97,13 @@ def nodes() -> tuple[str, ...]:
     return tuple(found)
 
 
+def moments() -> list[tuple[str, str]]:
+    """Every (window, before or after) at which a process must have died."""
+    return [(name, when) for name in every() for when in ("before", "after")
+            if when == "after" or not name.startswith("queue ")]
+
+
+@cache
 def every() -> dict[str, str]:
     """Every window that must be hit, and in which kind of process it is."""
     names = {site.name: "api" if site.name.startswith("api ") else "worker" for site in sites()}

@@ -9,7 +9,7 @@ from workflow_orchestration.cli.envfile import read
 from workflow_orchestration.cli.main import run
 from workflow_orchestration.cli.session import Session
 
-OIDC = '[{"issuer": "https://idp.example", "jwks_url": "https://idp.example/keys"}]'
+OIDC = '[{"name": "corp", "issuer": "https://idp.example", "jwks_url": "https://idp.example/keys"}]'
 KEY = "k" * 40
 CLUSTER = ("--target", "cluster", "--database", "wo-db:5432/wo")
 
@@ -116,3 +116,23 @@ def test_where_no_database_is_named_nothing_is_written(env, tmp_path):
     code, _, err = env("--write", "local.env")
     assert (code, list(tmp_path.glob("local.env*"))) == (2, [])
     assert "--database" in err
+
+
+def test_a_key_that_no_pod_reads_is_4(env, tmp_path, oidc):
+    env(*CLUSTER, "--write", "cluster.env")
+    with (tmp_path / "cluster.env").open("a") as file:
+        file.write("DATABASE_URL=postgresql://a@b/c\n")
+    code, _, err = env("--check", "--target", "cluster", "--file", "cluster.env")
+    assert code == 4
+    assert "DATABASE_URL: is no key of the Secret" in err
+
+
+def test_a_short_or_missing_key_is_4(env, tmp_path, oidc):
+    env(*CLUSTER, "--write", "cluster.env")
+    file = tmp_path / "cluster.env"
+    kept = [line for line in file.read_text().splitlines() if not line.startswith(("LLM_API_KEY=", "WEBHOOK_SECRET="))]
+    file.write_text("\n".join([*kept, "WEBHOOK_SECRET=short"]) + "\n")
+    code, _, err = env("--check", "--target", "cluster", "--file", "cluster.env")
+    assert code == 4
+    assert "LLM_API_KEY: is not set" in err
+    assert "WEBHOOK_SECRET: has 5 characters" in err

@@ -35,7 +35,7 @@ async def holds(conn, count):
 
 async def eventually(look):
     """Other databases of this server have open transactions too: for a moment they hold an export back."""
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(40):
         while True:
             if found := await look():
                 return found

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_orchestration.cli.envfile import Target, complete, faults_of_form, text, variables
+from workflow_orchestration.cli import secretfile
+from workflow_orchestration.cli.envfile import complete, faults_of_form, text, variables
 from workflow_orchestration.cli.exits import WrongUsage
 from workflow_orchestration.domain.errors import SettingsError
 
@@ -13,36 +14,48 @@ URL = "postgresql://wo_api:pw@db:5432/wo"
 
 def test_what_is_given_is_kept():
     given_values = {"DATABASE_URL": URL, "WEBHOOK_SECRET": "k" * 20, "API_PORT": "8001"}
-    assert complete(Target.CLUSTER, given_values, database=None) == given_values
+    assert complete(given_values, database=None).items() >= given_values.items()
+    kept = {"API_DATABASE_URL": URL, "WEBHOOK_SECRET": "k" * 20, "OIDC_ISSUERS": "[]"}
+    assert secretfile.complete(kept, database="db:5432/wo").items() >= kept.items()
 
 
 def test_secrets_are_fresh_each_time():
-    one, two = (complete(Target.LOCAL, {"DATABASE_URL": URL}, database=None) for _ in range(2))
+    one, two = (complete({"DATABASE_URL": URL}, database=None) for _ in range(2))
     assert one["LOCAL_ISSUER_KEY"] != two["LOCAL_ISSUER_KEY"]
     assert len(one["LOCAL_ISSUER_KEY"]) >= 32
 
 
-def test_a_cluster_gets_no_local_issuer_key_and_no_persons_token():
-    values = complete(Target.CLUSTER, {"DATABASE_URL": URL, "API_TOKEN": "anna's"}, database=None)
-    assert sorted(values) == ["DATABASE_URL", "WEBHOOK_SECRET"]
+def test_every_key_of_the_secret_has_a_value_of_its_own():
+    values = secretfile.complete({}, database="wo-db:5432/wo")
+    assert values.keys() == {key.name for key in secretfile.KEYS if not key.optional}
+    assert len(set(values.values())) == len(values)
 
 
-def test_where_the_database_is_gives_both_addresses_with_passwords_of_their_own():
-    values = complete(Target.CLUSTER, {}, database="wo-db:5432/wo")
-    assert values["DATABASE_URL"].startswith("postgresql://wo_api:")
+def test_a_cluster_gets_no_local_issuer_key_and_no_persons_token_by_itself():
+    values = secretfile.complete({"API_TOKEN": "anna's"}, database="wo-db:5432/wo")
+    assert not values.keys() & {"LOCAL_ISSUER_KEY", "API_TOKEN"}
+
+
+def test_where_the_database_is_gives_every_address_a_role_and_a_password_of_its_own():
+    values = secretfile.complete({}, database="wo-db:5432/wo")
+    assert values["API_DATABASE_URL"].startswith("postgresql://wo_api:")
+    assert values["WORKER_DATABASE_URL"].startswith("postgresql://wo_worker:")
     assert values["DATABASE_OWNER_URL"].startswith("postgresql://wo_owner:")
-    assert values["DATABASE_URL"].endswith("@wo-db:5432/wo")
+    assert values["API_DATABASE_URL"].endswith("@wo-db:5432/wo")
+    assert values["AIRFLOW_DATABASE_URL"].startswith("postgresql+psycopg2://airflow:")
+    assert values["AIRFLOW_DATABASE_URL"].endswith("@wo-db:5432/airflow")
 
 
-def test_nothing_about_the_database_is_an_error_that_names_both_ways():
+@pytest.mark.parametrize("make", [complete, secretfile.complete])
+def test_nothing_about_the_database_is_an_error_that_names_both_ways(make):
     with pytest.raises(SettingsError) as error:
-        complete(Target.CLUSTER, {}, database=None)
-    assert "DATABASE_URL" in error.value.detail
+        make({}, database=None)
+    assert "_URL" in error.value.detail
     assert "--database" in error.value.fix
 
 
 def test_the_file_names_every_variable_with_its_meaning():
-    content = text(Target.LOCAL, complete(Target.LOCAL, {"DATABASE_URL": URL}, database=None))
+    content = text(complete({"DATABASE_URL": URL}, database=None))
     for variable in variables():
         assert f"{variable.name}=" in content
         assert variable.meaning in content
@@ -50,14 +63,14 @@ def test_the_file_names_every_variable_with_its_meaning():
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(lambda v: v == v.strip()))
 def test_a_cluster_file_holds_the_very_value(value):
-    content = text(Target.CLUSTER, {"WEBHOOK_SECRET": value})
+    content = secretfile.text({"WEBHOOK_SECRET": value})
     assert f"\nWEBHOOK_SECRET={value}\n" in content
 
 
-@pytest.mark.parametrize("target", Target)
-def test_a_line_break_in_a_value_is_refused(target):
+@pytest.mark.parametrize("write", [text, secretfile.text])
+def test_a_line_break_in_a_value_is_refused(write):
     with pytest.raises(WrongUsage, match="line break"):
-        text(target, {"WEBHOOK_SECRET": "a\nB=c"})
+        write({"WEBHOOK_SECRET": "a\nB=c"})
 
 
 @pytest.mark.parametrize(

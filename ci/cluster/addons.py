@@ -1,0 +1,87 @@
+"""What every cluster has and Kubernetes itself does not bring: images, names, metrics, storage. Runs inside the node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+from ci.cluster import parts, places
+
+_FILES = Path(__file__).parent / "addons"
+_IMPORT_SECONDS = 120
+_ROLLOUT = "--timeout=120s"
+_imported = places.NODE / "imported"
+
+
+def import_archives() -> None:
+    """Every archive there is; the addons' first, because others wait for names."""
+    _await_containerd()
+    order = {"pause": 0, "coredns": 1, "metrics-server": 2}
+    for archive in sorted(places.ARCHIVES.glob("*.tar"), key=lambda a: (order.get(a.stem, 9), a.stem)):
+        import_archive(archive)
+        if archive.stem == "metrics-server":
+            _imported.touch()
+
+
+def import_archive(archive: Path) -> None:
+    subprocess.run(
+        ["ctr", "-a", places.CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", str(archive)],
+        check=True,
+        capture_output=True,
+        timeout=_IMPORT_SECONDS,
+    )
+
+
+def _await_containerd() -> None:
+    end = time.monotonic() + 30
+    while subprocess.run(
+        ["ctr", "-a", places.CONTAINERD_SOCKET, "version"], capture_output=True, check=False, timeout=20
+    ).returncode:
+        if time.monotonic() > end:
+            raise TimeoutError(f"containerd did not answer within 30 s; see {places.LOGS}/containerd.log")
+        time.sleep(0.1)
+
+
+def install() -> None:
+    while not _imported.exists():
+        time.sleep(0.1)
+    for number in range(places.VOLUME_COUNT):
+        (places.VOLUMES / f"{number:02}").mkdir(parents=True)
+    _kubectl("apply", "-f", str(_FILES))
+    volumes = {"apiVersion": "v1", "kind": "List", "items": [_volume(n) for n in range(places.VOLUME_COUNT)]}
+    _kubectl("apply", "-f", "-", stdin=json.dumps(volumes))
+    for deployment in ("coredns", "metrics-server"):
+        _kubectl("-n", "kube-system", "rollout", "status", f"deployment/{deployment}", _ROLLOUT)
+
+
+def _volume(number: int) -> dict[str, object]:
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [places.NODE_NAME]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"local-{number:02}"},
+        "spec": {
+            "capacity": {"storage": places.VOLUME_SIZE},
+            # one node: what is on it is on every node
+            "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
+            "storageClassName": "standard",
+            "persistentVolumeReclaimPolicy": "Retain",
+            "local": {"path": str(places.VOLUMES / f"{number:02}")},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+        },
+    }
+
+
+def _kubectl(*arguments: str, stdin: str | None = None) -> None:
+    done = subprocess.run(
+        [str(parts.ready()["kubectl"]), f"--kubeconfig={places.KUBECONFIG}", *arguments],
+        input=stdin,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=150,
+    )
+    if done.returncode:
+        raise OSError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

@@ -1,0 +1,3 @@
+module workflow-orchestration/ci/cluster/parts/pause
+
+go 1.26.0

@@ -1,0 +1,67 @@
+"""One partition's records in hand: taken one after another, in their order, and never too many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from workflow_orchestration.bridge.records import Record
+
+#: Records looked up together.
+CHUNK = 50
+#: More than this in hand: the partition waits. Less than half: it goes on.
+_MOST_RECORDS = 400
+_MOST_BYTES = 4_194_304
+
+Take = Callable[[list[Record]], AsyncIterator[int]]
+
+
+class Lane:
+    """Hands its records to `take`, which yields how far it is: every record up to that offset is in our database."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._waiting: deque[Record] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self.paused = False
+        #: Offset of the next record to take; None before the first.
+        self.done: int | None = None
+        #: The last `done` that Kafka was told.
+        self.told: int | None = None
+        self.task = asyncio.create_task(self._work())
+
+    def put(self, record: Record) -> None:
+        self._waiting.append(record)
+        self._bytes += record.size
+        self._arrived.set()
+
+    @property
+    def records(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def bytes(self) -> int:
+        return self._bytes
+
+    def should_pause(self) -> bool:
+        return not self.paused and (self.records > _MOST_RECORDS or self._bytes > _MOST_BYTES)
+
+    def should_resume(self) -> bool:
+        return self.paused and self.records <= _MOST_RECORDS // 2 and self._bytes <= _MOST_BYTES // 2
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            chunk = [self._waiting[n] for n in range(min(CHUNK, len(self._waiting)))]
+            async for position in self._take(chunk):
+                self._forget(position)
+            if not self._waiting:
+                self._arrived.clear()
+
+    def _forget(self, position: int) -> None:
+        """Everything up to this offset is done. Offsets may have gaps: transactions and compaction leave them."""
+        while self._waiting and self._waiting[0].place.position <= position:
+            self._bytes -= self._waiting.popleft().size
+        self.done = position + 1

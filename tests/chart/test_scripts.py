@@ -1,0 +1,233 @@
+"""The small programs that the chart carries into pods: what they do, against a real PostgreSQL where they need one."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+import pytest
+
+from ci.local.postgres import Server
+from tests.chart.render import ROOT
+from workflow_orchestration.worker.migrate import migrate
+
+ALLOWLIST = ROOT / "charts/vllm/files/allowlist.py"
+AIRFLOW = ROOT / "charts/airflow/files"
+ROLES = ROOT / "charts/checkpoints/files/roles.py"
+
+#: Airflow's image has psycopg2, this environment psycopg 3; the scripts use what both offer.
+PSYCOPG2 = {
+    "__init__.py": "from psycopg import Error, OperationalError, connect\nfrom psycopg2 import sql\n",
+    "sql.py": "from psycopg.sql import SQL, Identifier\n",
+}
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# -- what vLLM lets through
+
+
+def _asked(scope: dict[str, Any]) -> list[object]:
+    """What a client gets: ["app"] where vLLM itself would answer, else the layer's own messages."""
+    said: list[object] = []
+
+    async def app(*_: object) -> None:
+        said.append("app")
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message.get("status") or message.get("code") or message["type"])
+
+    asyncio.run(_load(ALLOWLIST).Allowlist(app)(scope, None, send))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/health"), ("GET", "/metrics")],
+)
+def test_vllm_answers_what_the_platform_asks(method: str, path: str) -> None:
+    assert _asked({"type": "http", "method": method, "path": path}) == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/invocations"),  # a full completion, without the key
+        ("POST", "/tokenize"),
+        ("POST", "/scale_elastic_ep"),
+        ("GET", "/version"),
+        ("GET", "/openapi.json"),
+        ("GET", "//v1/models"),
+        ("GET", "/v1/models/"),
+        ("GET", "/v1/x/../models"),
+        ("POST", "/v1/models"),
+        ("GET", "/v1/chat/completions"),
+        ("get", "/health"),
+    ],
+)
+def test_vllm_has_nothing_else(method: str, path: str) -> None:
+    assert _asked({"type": "http", "method": method, "path": path})[0] == 404
+
+
+def test_vllm_takes_no_websocket_and_still_starts() -> None:
+    assert _asked({"type": "websocket", "path": "/v1/realtime"}) == [1008]
+    assert _asked({"type": "lifespan"}) == ["app"]
+
+
+# -- Airflow's probes and waits
+
+
+def _airflow(script: str, *args: str, url: str, folder: Path, seconds: float = 20) -> subprocess.CompletedProcess[str]:
+    for name, text in PSYCOPG2.items():
+        (folder / "psycopg2").mkdir(exist_ok=True)
+        (folder / "psycopg2" / name).write_text(text)
+    env = {**os.environ, "PYTHONPATH": str(folder), "POD_IP": "10.244.0.7", "PYTHONDONTWRITEBYTECODE": "1"}
+    env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url.replace("postgresql://", "postgresql+psycopg2://")
+    command = [sys.executable, str(AIRFLOW / script), *args]
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=seconds)
+
+
+@pytest.fixture
+def metadata(postgres: Server) -> Iterator[str]:
+    """A database with the two tables of Airflow's that the scripts read."""
+    with postgres.copy_of("template1") as name:
+        url = postgres.url("postgres", name)
+        with psycopg.connect(url) as conn:
+            conn.execute("create table alembic_version (version_num text)")
+            conn.execute("insert into alembic_version values ('d2f4e1b3c5a7')")
+            conn.execute("create table ab_user (id int)")
+            conn.execute("create table job (job_type text, state text, hostname text, latest_heartbeat timestamptz)")
+        yield url
+
+
+def _beat(url: str, *, age: str, hostname: str = "10.244.0.7") -> None:
+    with psycopg.connect(url) as conn:
+        conn.execute("insert into job values ('SchedulerJob', 'running', %s, now() - %s::interval)", (hostname, age))
+
+
+def test_a_process_that_beats_is_alive(metadata: str, tmp_path: Path) -> None:
+    _beat(metadata, age="5 seconds")
+    assert _airflow("heartbeat.py", "SchedulerJob", "liveness", url=metadata, folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(("age", "hostname"), [("2 minutes", "10.244.0.7"), ("5 seconds", "10.244.0.8")])
+def test_a_stale_heartbeat_or_anothers_is_none(metadata: str, tmp_path: Path, age: str, hostname: str) -> None:
+    # rows of crashed processes stay `running`
+    _beat(metadata, age=age, hostname=hostname)
+    assert _airflow("heartbeat.py", "SchedulerJob", "liveness", url=metadata, folder=tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(("phase", "code"), [("liveness", 0), ("startup", 1)])
+def test_a_database_that_is_away_kills_nothing_that_runs(phase: str, code: int, tmp_path: Path) -> None:
+    nowhere = f"postgresql://airflow@/airflow?host={tmp_path}"
+    assert _airflow("heartbeat.py", "SchedulerJob", phase, url=nowhere, folder=tmp_path).returncode == code
+
+
+def test_a_pod_starts_when_its_schema_and_its_user_are_there(metadata: str, tmp_path: Path) -> None:
+    with psycopg.connect(metadata) as conn:
+        conn.execute("insert into ab_user values (1)")
+    assert _airflow("wait.py", "d2f4e1b3c5a7", "ab_user", url=metadata, folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("wanted", [("another", ""), ("d2f4e1b3c5a7", "ab_user")])
+def test_a_pod_waits_for_its_schema_and_its_user(metadata: str, tmp_path: Path, wanted: tuple[str, str]) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        _airflow("wait.py", *filter(None, wanted), url=metadata, folder=tmp_path, seconds=2)
+
+
+# -- roles and databases
+
+
+@pytest.fixture
+def new(postgres: Server) -> Iterator[str]:
+    """A name for a database and its owner that are not there yet; both go at the end."""
+    name = f"chart_{os.getpid()}_{os.urandom(3).hex()}"
+    yield name
+    for database in (name, f"{name}_airflow"):
+        postgres.drop_database(database)
+    with postgres.admin() as conn:
+        for role in [
+            row[0] for row in conn.execute("select rolname from pg_roles where rolname like %s", (f"{name}%",))
+        ]:
+            conn.execute(f'drop owned by "{role}"')
+            conn.execute(f'drop role "{role}"')
+
+
+def _url(user: str, database: str, scheme: str = "postgresql") -> str:
+    # the password needs its percent signs: it has an @ and a /
+    return f"{scheme}://{user}:{'p%40ss%2Fword'}@db:5432/{database}"
+
+
+def _make_roles(postgres: Server, name: str, **other: str) -> subprocess.CompletedProcess[str]:
+    urls = {
+        "DATABASE_OWNER_URL": _url(f"{name}_owner", name),
+        "API_DATABASE_URL": _url(f"{name}_api", name),
+        "WORKER_DATABASE_URL": _url(f"{name}_worker", name),
+        "AIRFLOW_DATABASE_URL": _url(f"{name}_airflow", f"{name}_airflow", "postgresql+psycopg2"),
+    }
+    admin = {"PGHOST": postgres.socket, "PGUSER": "postgres", "PGDATABASE": "postgres"}
+    env = {"PATH": os.environ["PATH"], **admin, **urls, **other}
+    command = [sys.executable, str(ROLES)]
+    return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=30)
+
+
+def _ask(postgres: Server, query: str, *args: object) -> object:
+    with postgres.admin() as conn:
+        row = conn.execute(query, args).fetchone()
+    assert row
+    return row[0]
+
+
+def test_roles_and_databases_are_made_and_making_them_again_changes_nothing(postgres: Server, new: str) -> None:
+    first, second = (_make_roles(postgres, new) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert f"database {new}: created" in first.stdout
+    assert "created" not in second.stdout
+    assert "p@ss/word" not in first.stdout + second.stdout
+    assert "p%40ss" not in first.stdout + second.stdout
+
+
+def test_the_migrations_need_no_more_than_what_the_owner_is_given(postgres: Server, new: str) -> None:
+    served = {f"{who.upper()}_DATABASE_URL": _url(f"wo_{who}", new) for who in ("api", "worker")}
+    assert _make_roles(postgres, new, **served).returncode == 0
+    asyncio.run(migrate(postgres.url(f"{new}_owner", new)))
+    assert _ask(postgres, "select rolsuper or rolcreaterole or rolcreatedb from pg_roles where rolname = %s",
+                f"{new}_owner") is False  # fmt: skip
+    with psycopg.connect(postgres.url("wo_api", new)) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("delete from log_entries")
+
+
+def test_airflow_and_the_platform_cannot_enter_each_others_database(postgres: Server, new: str) -> None:
+    assert _make_roles(postgres, new).returncode == 0
+    may = "select has_database_privilege(%s, %s, 'connect')"
+    assert _ask(postgres, may, f"{new}_api", new) is True
+    assert _ask(postgres, may, f"{new}_airflow", new) is False
+    assert _ask(postgres, may, f"{new}_worker", f"{new}_airflow") is False
+
+
+def test_passwords_are_stored_as_scram(postgres: Server, new: str) -> None:
+    assert _make_roles(postgres, new).returncode == 0
+    stored = str(_ask(postgres, "select rolpassword from pg_authid where rolname = %s", f"{new}_owner"))
+    assert stored.startswith("SCRAM-SHA-256$")
+
+
+def test_a_url_of_another_database_is_refused_by_name(postgres: Server) -> None:
+    done = _make_roles(postgres, "nobodys", API_DATABASE_URL=_url("wo_api", "other"))
+    assert done.returncode == 1
+    assert "API_DATABASE_URL" in done.stderr
+    assert "other" in done.stderr
