@@ -3,7 +3,8 @@ select pg_try_advisory_lock(%(key)s) as mine
 
 -- name: moment
 -- transactions before `xmin` have ended: what they wrote is seen by every later statement
-select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, xid::text as horizon from outbox_horizon
+select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+       coalesce((select xid from outbox_horizon), '0')::text as horizon
 
 -- name: unsent
 -- New entries are found by transaction, in any order; each stream is then read by its own numbers from the last one
@@ -41,12 +42,13 @@ select * from unnest(%(streams)s::text[], %(seqs)s::bigint[])
 on conflict (stream) do update set seq = greatest(outbox_streams.seq, excluded.seq)
 
 -- name: advance
-update outbox_horizon set xid = %(horizon)s::xid8 where xid <> %(horizon)s::xid8
+insert into outbox_horizon (xid) values (%(horizon)s::xid8)
+on conflict (one) do update set xid = excluded.xid where outbox_horizon.xid <> excluded.xid
 
 -- name: age
 -- seconds since the oldest entry that was not sent
 select extract(epoch from clock_timestamp() - e.at)::float as seconds
 from log_entries e left join outbox_streams s on s.stream = e.stream
-where e.xid >= (select xid from outbox_horizon) and e.xid < pg_snapshot_xmax(pg_current_snapshot())
+where e.xid >= coalesce((select xid from outbox_horizon), '0') and e.xid < pg_snapshot_xmax(pg_current_snapshot())
   and e.seq > coalesce(s.seq, 0)
 order by e.xid limit 1

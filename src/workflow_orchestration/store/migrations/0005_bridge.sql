@@ -20,12 +20,11 @@ create table outbox_streams (
     seq    bigint not null
 );
 
--- entries of transactions before the horizon have all been sent: where the search for new ones begins
+-- at most one row: entries of transactions before it have all been sent, so the search for new ones begins there
 create table outbox_horizon (
     one bool primary key default true check (one),
-    xid xid8 not null default '0'
+    xid xid8 not null
 );
-insert into outbox_horizon default values;
 
 create index log_entries_xid on log_entries (xid);
 
