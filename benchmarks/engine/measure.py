@@ -24,6 +24,12 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
+def own_seconds() -> float:
+    """User and system seconds of this process alone."""
+    spent = psutil.Process().cpu_times()
+    return float(spent.user + spent.system)
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that `share` of all are not above."""
     ordered = sorted(values)
@@ -68,11 +74,14 @@ async def load(
             await one(n)
             took.append(time.perf_counter() - began)
 
-    before = {name: sum(map(cpu_seconds, family)) for name, family in pids.items()}
+    def clocks() -> dict[str, float]:
+        return {**{name: sum(map(cpu_seconds, family)) for name, family in pids.items()}, "client": own_seconds()}
+
+    before = clocks()
     began = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(concurrent)))
     seconds = time.perf_counter() - began
-    spent = {name: sum(map(cpu_seconds, family)) - before[name] for name, family in pids.items()}
+    spent = {name: after - before[name] for name, after in clocks().items()}
     return Load(
         system, workflows, concurrent, round(seconds, 2), round(workflows / seconds, 2),
         {name: round(value / workflows, 4) for name, value in spent.items()}, summary(took), settings or {})  # fmt: skip

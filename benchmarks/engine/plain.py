@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from typing import Any
@@ -49,7 +48,7 @@ async def main(url: str, workflows: int, concurrent: int, postgres: int) -> dict
 
         await one(0)
         found = await measure.load("plain", one, workflows=workflows, concurrent=concurrent,
-                                   pids={"servers": [os.getpid()], "postgres": [postgres]},
+                                   pids={"postgres": [postgres]},
                                    settings={"pool": POOL, "durability": "sync"})  # fmt: skip
         resumed = [await _timed(begin, resume) for _ in range(LOW_LOAD)]
     return {**found.as_json(), "decision_to_end": measure.summary(resumed)}

@@ -58,8 +58,7 @@ class Site:
     def pids(self) -> dict[str, list[int]]:
         assert self.api is not None
         assert self.server.pid is not None
-        return {"servers": [self.api.pid, *(w.pid for w in self.workers)], "postgres": [self.server.pid],
-                "client": [os.getpid()]}  # fmt: skip
+        return {"api": [self.api.pid], "worker": [w.pid for w in self.workers], "postgres": [self.server.pid]}
 
     def start_api(self) -> None:
         self.api = self._start("api", self.server.url(API, self.database), {"API_PORT": str(self.api_port)})

@@ -1,4 +1,4 @@
-"""What every cluster has and Kubernetes itself does not bring: images, names, metrics, storage. Runs inside the node."""
+"""What every cluster has and Kubernetes alone has not: images, names, metrics, storage. Runs inside the node."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Runs a command where the node is: in its network (and, for its own processes, in all its namespaces).
 
-    python -m ci.cluster.enter COMMAND...        in the node's network, with this machine's files; kubectl and helm ready
+python -m ci.cluster.enter COMMAND...        in the node's network, with this machine's files; kubectl and helm ready
 """
 
 from __future__ import annotations

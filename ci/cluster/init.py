@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.cluster import addons, keys, parts, places, services
+from ci.cluster import addons, balancer, keys, parts, places, private, services
 
 _CGROUPS = Path("/sys/fs/cgroup")
 #: What the kubelet demands of the host's kernel, as files bound over the real ones.
@@ -37,20 +37,13 @@ def _run(*command: str | Path) -> None:
 
 def _mounts() -> None:
     """A host of its own as far as files go: /run, /sys, /dev/shm anew, /etc and /var under an overlay."""
-    # -n: without it mount(8) leaves a /run/mount on the host
-    _run("mount", "-n", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
-    for folder in ("cgroups", "node", "netns", "lock"):
-        (Path("/run") / folder).mkdir()
+    private.cover(places.NODE / "overlay")
+    for name in ("cgroups", "node", "netns", "lock"):
+        (Path("/run") / name).mkdir()
     _run("mount", "--rbind", _CGROUPS, "/run/cgroups")
     _run("mount", "-t", "sysfs", "sysfs", "/sys")
     _run("mount", "--move", "/run/cgroups", _CGROUPS)
     _run("mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm")  # noqa: S108 - a mount, not a file of ours
-    for name in ("etc", "var"):
-        layer = places.NODE / "overlay" / name
-        for part in ("upper", "work"):
-            (layer / part).mkdir(parents=True)
-        options = f"lowerdir=/{name},upperdir={layer}/upper,workdir={layer}/work"
-        _run("mount", "-t", "overlay", "overlay", "-o", options, f"/{name}")
     for folder in (places.LOGS, places.KUBELET, places.CONTAINERD, places.VOLUMES, Path("/var/lib/kubelet")):
         folder.mkdir(parents=True, exist_ok=True)
     places.ETCD.mkdir(mode=0o700)
@@ -165,6 +158,7 @@ def main() -> None:
         step()
         print(f"{time.monotonic() - began:6.1f} s  {step.__name__.strip('_').replace('_', ' ')}", flush=True)
     places.READY.write_text(f"{time.monotonic() - began:.1f}")
+    threading.Thread(target=balancer.watch, daemon=True).start()
     addons.install()
     print(f"{time.monotonic() - began:6.1f} s  names, metrics, volumes", flush=True)
     places.ADDONS.write_text(f"{time.monotonic() - began:.1f}")

@@ -82,9 +82,7 @@ def write(folder: Path) -> None:
     accounts = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     (folder / "accounts.key").write_bytes(_pem(accounts))
     (folder / "accounts.pub").write_bytes(
-        accounts.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        accounts.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
 
 

@@ -1,4 +1,4 @@
-"""What a host shows of a cluster, to be compared before and after: processes, mounts, network, firewall, sysctls, cgroups.
+"""What a host shows of a cluster, compared before and after: processes, mounts, links, rules, sysctls, cgroups.
 
 python -m ci.cluster.leftovers        what differs from the state that the last `up` wrote down; exit 1 if anything does
 """
@@ -50,22 +50,21 @@ def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> li
 
 
 def processes() -> Iterator[psutil.Process]:
-    """Processes of this checkout's cluster, wherever they are: by the mark in their environment, or by their folder.
+    """Processes of this checkout's cluster, wherever they are: by the mark in their environment, or by their cgroup.
 
-    Others come and go on a shared machine, so a plain list would differ without a fault of ours.
+    Others come and go on a shared machine, so a plain list would differ without a fault of ours. Whoever asks is none.
     """
+    asking = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and _ours(process):
+            if process.pid not in asking and _ours(process):
                 yield process
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, FileNotFoundError, ProcessLookupError):
             # it ended while it was looked at, which is what is hoped for
             continue
 
 
 def _ours(process: psutil.Process) -> bool:
-    if any(str(places.STATE) in word for word in process.cmdline()):
-        return True
     groups = Path(f"/proc/{process.pid}/cgroup").read_text(encoding="utf-8")
     return places.CGROUP in groups or process.environ().get("WO_CLUSTER") == places.MARK
 

@@ -1,7 +1,7 @@
 """The cluster's programs at pinned versions, checked by hash, built once into the user's cache folder.
 
-Each group has a folder in parts/ with its own go.mod and go.sum, because their dependencies disagree. The cache is keyed
-by those files and by how they are built, so a changed version is built anew and an old one is never taken for it.
+Each group has a folder in parts/ with its own go.mod and go.sum, because their dependencies disagree. The cache is
+keyed by those files and by how they are built: a changed version is built anew, an old one is never taken for it.
 
     python -m ci.cluster.parts            ready all of them (minutes once, then a checksum)
 """
@@ -118,10 +118,10 @@ def _build(group: Group, place: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     flags = " ".join(["-s -w", *(f"-X {variable}" for variable in group.variables)])
-    target = aside / group.program if group.program else aside
+    # a path that ends in / takes several programs, each under its own name
+    target = f"{aside}/{group.program}"
     done = subprocess.run(
-        ["nice", "-n", "19", "go", "build", "-ldflags", flags, "-o", f"{target}{'' if group.program else '/'}"]
-        + list(group.packages),
+        ["nice", "-n", "19", "go", "build", "-ldflags", flags, "-o", target, *group.packages],
         cwd=_HERE / group.name,
         env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -p=2"},
         timeout=_BUILD_SECONDS,

@@ -28,10 +28,8 @@ ADDONS = NODE / "addons-ready"
 
 UNSHARE_PID = STATE / "unshare.pid"
 BEFORE = STATE / "before.json"
-#: Archives of images that the node imports at its start, whatever is there.
+#: Links to the archives of images that the node imports at its start.
 ARCHIVES = STATE / "images"
-#: Images, layers and bases that outlive the node.
-STORAGE = STATE / "storage"
 
 NODE_NAME = "node1"
 NODE_ADDRESS = "10.200.0.1"

@@ -31,7 +31,18 @@ _PACKAGES = {
     "ip": "iproute2",
     "ps": "procps",
 }
-_UNSHARE = ["setsid", "unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc"]
+_UNSHARE = [
+    "setsid",
+    "unshare",
+    "--mount",
+    "--net",
+    "--pid",
+    "--ipc",
+    "--uts",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
 _NODE_SECONDS = 90.0
 _ADDON_SECONDS = 180.0
 
@@ -77,7 +88,9 @@ def _start() -> None:
     ready = time.monotonic() - began
     _wait(process, places.ADDONS, _ADDON_SECONDS)
     print(log.read_text(), end="")
-    print(f"cluster: node ready after {ready:.1f} s, names and metrics after {time.monotonic() - began:.1f} s", flush=True)
+    print(
+        f"cluster: node ready after {ready:.1f} s, names and metrics after {time.monotonic() - began:.1f} s", flush=True
+    )
 
 
 def _wait(process: subprocess.Popen[bytes], sign: os.PathLike[str], seconds: float) -> None:

@@ -106,6 +106,10 @@ class Site:
         [row] = await self.sql(f"select count(*) as n from {what}")
         return int(row["n"])
 
+    async def as_owner_count(self, what: str) -> int:
+        async with self.owner.connection() as conn:
+            return int((await rows(conn, f"select count(*) as n from {what}"))[0]["n"])
+
     async def as_owner_do(self, statement: str) -> None:
         async with self.owner.connection() as conn:
             await conn.execute(statement)

@@ -80,7 +80,7 @@ def try_one(mutant: Mutant) -> Result:
 
 
 def main(wanted: Sequence[str]) -> int:
-    patches = [p for p in sorted(FOLDER.glob("*.patch")) if not wanted or any(w in p.stem for w in wanted)]
+    patches = [p for p in sorted(FOLDER.rglob("*.patch")) if not wanted or any(w in p.stem for w in wanted)]
     if not patches:
         print(f"mutants: no patch in {FOLDER.relative_to(ROOT)} matches {' '.join(wanted) or '*.patch'}")
         return 1

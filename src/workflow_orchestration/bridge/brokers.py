@@ -41,7 +41,8 @@ class Brokers:
         try:
             found = await self._sender.topics(self._bus.topics, seconds=_ANSWER_SECONDS)
         except KafkaException as error:
-            return f"KAFKA_BOOTSTRAP_SERVERS: {self._bus.servers} does not answer ({error.args[0].str()})"
+            cause = self._sender.trouble or error.args[0].str()
+            return f"KAFKA_BOOTSTRAP_SERVERS: {self._bus.servers} does not answer ({cause})"
         wrong = [f"{name}: {why}" for name, why in found.items() if why is not None]
         return f"topics cannot be used: {'; '.join(wrong)}" if wrong else None
 

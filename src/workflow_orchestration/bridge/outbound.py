@@ -47,10 +47,13 @@ class Outbox:
         self._bus = bus
         self._woken = woken
         self._stopping = asyncio.Event()
+        self._sender: Sender | None = None
 
     def stop(self) -> None:
         self._stopping.set()
         self._woken.set()
+        if self._sender is not None:
+            self._sender.give_up()
 
     async def run(self) -> None:
         """Until `stop`: lead, or try to every second."""
@@ -58,6 +61,8 @@ class Outbox:
             try:
                 await self._term()
             except (psycopg.Error, PoolTimeout, KafkaException, Undelivered) as error:
+                if self._stopping.is_set():
+                    return
                 _logger.warning("events are not sent; trying again", error=str(error) or type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _STANDBY_SECONDS)
@@ -77,7 +82,7 @@ class Outbox:
         async with self._pool.connection() as conn:
             if not await outbox.lead(conn):
                 return
-            sender = Sender(self._bus.client, in_order=True)
+            sender = self._sender = Sender(self._bus.client, in_order=True)
             LEADS.set(1)
             _logger.info("this bridge sends the events", topic=self._bus.events_topic)
             try:

@@ -16,6 +16,7 @@ from workflow_orchestration.bridge.events import Outgoing
 #: The client library's own lines: its threads speak through it.
 LIBRARY = logging.getLogger("kafka")
 _SLICE_SECONDS = 0.2
+_QUIET_SECONDS = 60.0
 OPTIONS: dict[str, Any] = {
     "acks": "all",
     "enable.idempotence": True,
@@ -27,6 +28,26 @@ OPTIONS: dict[str, Any] = {
     # the library would otherwise give up on one record and go on with those behind it; we end the whole batch
     "message.timeout.ms": 0,
 }
+
+
+class _Seldom(logging.Filter):
+    """The library tells each of its many tries to connect; a line is let through once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        what = record.getMessage().split(" (after ")[0]
+        now = time.monotonic()
+        # that gapless sending is "experimental" is known, and told for each producer
+        if what.startswith("CONFWARN") or now - self._told.get(what, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return False
+        self._told = {text: at for text, at in self._told.items() if now - at < _QUIET_SECONDS} | {what: now}
+        return True
+
+
+LIBRARY.addFilter(_Seldom())
 
 
 class Undelivered(Exception):  # noqa: N818 - says what is the case
@@ -50,7 +71,9 @@ class Sender:
 
     def __init__(self, client: dict[str, Any], *, in_order: bool) -> None:
         options = {**client, **OPTIONS, "enable.gapless.guarantee": in_order}
-        self._producer = Producer(options, logger=LIBRARY)
+        #: What the library last said of the brokers: why a sign-in was refused, say.
+        self.trouble = ""
+        self._producer = Producer({**options, "error_cb": self._note}, logger=LIBRARY)
         self._closing = threading.Event()
 
     async def send(self, topic: str, records: Sequence[Outgoing], *, seconds: float) -> None:
@@ -61,12 +84,20 @@ class Sender:
         """Ask the brokers for these topics; the reason for each that cannot be used. KafkaException: no answer."""
         return await asyncio.to_thread(lambda: {name: self._topic(name, seconds) for name in names})
 
+    def give_up(self) -> None:
+        """Let a batch that is under way end as Undelivered."""
+        self._closing.set()
+
     async def close(self) -> None:
         """Drop what is not acknowledged yet, and every thread of the library."""
         self._closing.set()
         await asyncio.to_thread(self._close)
 
+    def _note(self, error: KafkaError) -> None:
+        self.trouble = error.str()
+
     def _topic(self, name: str, seconds: float) -> str | None:
+        self._producer.poll(0)  # brings what the library has to say
         error = self._producer.list_topics(name, timeout=seconds).topics[name].error
         return None if error is None else str(error)
 

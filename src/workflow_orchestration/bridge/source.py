@@ -54,7 +54,10 @@ class Source:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-source")
         self._done = done
         self._gone = gone
-        self._consumer = Consumer({**bus.client, **bus.group, **_OPTIONS}, logger=LIBRARY)
+        #: What Kafka has confirmed of our commits.
+        self._confirmed: dict[Partition, int] = {}
+        options = {**bus.client, **bus.group, **_OPTIONS, "on_commit": self._committed}
+        self._consumer = Consumer(options, logger=LIBRARY)
         self._consumer.subscribe(list(bus.message_topics), on_revoke=self._revoked, on_lost=self._lost)
 
     async def turn(self, orders: Orders) -> list[Record]:
@@ -99,6 +102,10 @@ class Source:
         except KafkaException as error:
             _logger.info("offsets not committed; their records may come again", error=str(error))
 
+    def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        if error is None:
+            self._confirmed |= {(p.topic, p.partition): p.offset for p in places if p.error is None}
+
     def _is_error(self, message: Message[Any, Any]) -> bool:
         error = message.error()
         if error is None:
@@ -111,7 +118,8 @@ class Source:
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         going = [(p.topic, p.partition) for p in partitions]
-        done = {place: position for place, position in self._done().items() if place in going}
+        done = {place: position for place, position in self._done().items()
+                if place in going and self._confirmed.pop(place, None) != position}  # fmt: skip
         if done:
             self._commit(done, wait=True)
         self._gone(going)

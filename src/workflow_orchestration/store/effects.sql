@@ -13,7 +13,7 @@ select * from effects where source = %(source)s and step = %(step)s
 select e.*, c.desk from effects e join cases c on c.id = e.case_id where e.id = %(id)s
 
 -- name: lock
-select * from effects where id = %(id)s for no key update
+select *, now() as now from effects where id = %(id)s for no key update
 
 -- name: count_try
 update effects set tries = tries + 1 where id = %(id)s

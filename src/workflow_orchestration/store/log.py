@@ -53,15 +53,27 @@ async def append(conn: Conn, stream: str, entries: Sequence[Entry]) -> int:
     """Append entries in order; returns the last sequence number."""
     head = await one(conn, SQL["lock_stream"], {"stream": stream})
     assert head is not None
-    seq, prev = head["seq"], head["head"]
+    seq, prev, written = head["seq"], head["head"], []
     for entry in entries:
         seq += 1
-        row: Row = {"stream": stream, "seq": seq, "at": head["at"], "type": entry.type, "prev": prev,
-                    "actor": plain(entry.actor), "data": plain(entry.data), "run_id": entry.run_id,
-                    "task_id": entry.task_id, "epoch": entry.epoch, "n": entry.n}
+        row: Row = {
+            "stream": stream,
+            "seq": seq,
+            "at": head["at"],
+            "type": entry.type,
+            "prev": prev,
+            "actor": plain(entry.actor),
+            "data": plain(entry.data),
+            "run_id": entry.run_id,
+            "task_id": entry.task_id,
+            "epoch": entry.epoch,
+            "n": entry.n,
+        }
         prev = row["hash"] = entry_hash(row)
-        await conn.execute(SQL["insert_entry"], {**row, "actor": jsonb(row["actor"]), "data": jsonb(row["data"])})
-    await conn.execute(SQL["advance_stream"], {"stream": stream, "seq": seq, "head": prev})
+        written.append(row)
+    await conn.execute(
+        SQL["append"], {"stream": stream, "at": head["at"], "entries": jsonb(written), "seq": seq, "head": prev}
+    )
     return int(seq)
 
 
@@ -73,15 +85,19 @@ async def read(conn: Conn, stream: str, *, after: int = 0, limit: int = 500) -> 
 Position = tuple[datetime, str, int]
 
 
-async def period_page(conn: Conn, start: datetime, end: datetime, *, after: Position | None = None,
-                      limit: int = 1000) -> tuple[list[Row], Position | None]:
+async def period_page(
+    conn: Conn, start: datetime, end: datetime, *, after: Position | None = None, limit: int = 1000
+) -> tuple[list[Row], Position | None]:
     """Entries of [start, end) over all streams after a position, and the next position; None at the end.
 
     A page at a time, so that a slow reader of an export holds no connection.
     """
     at, stream, seq = after or (start, "", 0)
-    found = await rows(conn, SQL["period"], {"start": start, "end": end, "after_at": at, "after_stream": stream,
-                                             "after_seq": seq, "limit": limit})
+    found = await rows(
+        conn,
+        SQL["period"],
+        {"start": start, "end": end, "after_at": at, "after_stream": stream, "after_seq": seq, "limit": limit},
+    )
     last = (found[-1]["at"], found[-1]["stream"], found[-1]["seq"]) if len(found) == limit else None
     return found, last
 

@@ -3,12 +3,15 @@ insert into log_streams (stream) values (%(stream)s)
 on conflict (stream) do update set seq = log_streams.seq
 returning seq, head, clock_timestamp() as at
 
--- name: insert_entry
-insert into log_entries (stream, seq, at, actor, type, data, run_id, task_id, epoch, n, prev, hash)
-values (%(stream)s, %(seq)s, %(at)s, %(actor)s, %(type)s, %(data)s, %(run_id)s, %(task_id)s, %(epoch)s, %(n)s,
-        %(prev)s, %(hash)s)
-
--- name: advance_stream
+-- name: append
+-- the entries and the stream's new head, in one statement
+with written as (
+    insert into log_entries (stream, seq, at, actor, type, data, run_id, task_id, epoch, n, prev, hash)
+    select %(stream)s, e.seq, %(at)s, e.actor, e.type, e.data, e.run_id, e.task_id, e.epoch, e.n, e.prev, e.hash
+    from jsonb_to_recordset(%(entries)s) as e (
+        seq bigint, actor jsonb, type text, data jsonb, run_id uuid, task_id text, epoch int, n int, prev text,
+        hash text)
+)
 update log_streams set seq = %(seq)s, head = %(head)s where stream = %(stream)s
 
 -- name: read

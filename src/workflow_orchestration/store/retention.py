@@ -21,8 +21,9 @@ async def prune(conn: Conn, *, days: int) -> int:
     found = await rows(conn, SQL["prunable"], {"days": days, "limit": BATCH})
     if found:
         threads = [str(row["id"]) for row in found]
-        await conn.execute(SQL["delete_items"], {"cases": [row["case_id"] for row in found], "threads": threads,
-                                                 "days": days})
+        await conn.execute(
+            SQL["delete_items"], {"cases": [row["case_id"] for row in found], "threads": threads, "days": days}
+        )
         for table in ("delete_writes", "delete_blobs", "delete_checkpoints", "mark"):
             await conn.execute(SQL[table], {"threads": threads})
     return len(found)

@@ -43,13 +43,28 @@ async def put_waits(conn: Conn, thread_id: str, waits: Sequence[Wait]) -> list[W
     await conn.execute(SQL["drop_waits"], {"thread_id": thread_id, "keep": [w.interrupt_id for w in waits]})
     new = []
     for wait in waits:
-        row = await one(conn, SQL["put_wait"], {
-            "interrupt_id": wait.interrupt_id, "thread_id": thread_id, "kind": wait.kind, "ref": wait.ref,
-            "payload": jsonb(wait.payload), "seen_seq": wait.seen_seq})
+        row = await one(
+            conn,
+            SQL["put_wait"],
+            {
+                "interrupt_id": wait.interrupt_id,
+                "thread_id": thread_id,
+                "kind": wait.kind,
+                "ref": wait.ref,
+                "payload": jsonb(wait.payload),
+                "seen_seq": wait.seen_seq,
+            },
+        )
         if row is not None:
             new.append(wait)
     await _set_state(conn, thread_id, "waiting")
     return new
+
+
+async def version(conn: Conn, thread_id: str) -> str:
+    """The code and graph that last ran a thread; empty when nothing has."""
+    row = await one(conn, SQL["version"], {"id": thread_id})
+    return str(row["app_version"]) if row else ""
 
 
 async def note_version(conn: Conn, thread_id: str, version: str) -> str | None:
@@ -109,9 +124,10 @@ async def settle(conn: Conn, thread: Row) -> bool:
     run = await work.insert(conn, "run", case_id=case_id, thread_id=thread_id, payload={"answers": answers})
     if run is None:
         return False
-    await conn.execute(SQL["drop_waits"], {"thread_id": thread_id,
-                                           "keep": [w["interrupt_id"] for w in found
-                                                    if w["interrupt_id"] not in answers]})
+    await conn.execute(
+        SQL["drop_waits"],
+        {"thread_id": thread_id, "keep": [w["interrupt_id"] for w in found if w["interrupt_id"] not in answers]},
+    )
     await _set_state(conn, thread_id, "live")
     return True
 

@@ -12,6 +12,9 @@ from (select id, app_version from threads where id = %(id)s for no key update) b
 where t.id = before.id and before.app_version <> %(version)s
 returning before.app_version as before
 
+-- name: version
+select app_version from threads where id = %(id)s
+
 -- name: put_wait
 insert into waits (interrupt_id, thread_id, kind, ref, payload, seen_seq)
 values (%(interrupt_id)s, %(thread_id)s, %(kind)s, %(ref)s, %(payload)s, %(seen_seq)s)

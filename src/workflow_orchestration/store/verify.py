@@ -74,10 +74,9 @@ async def verify(conn: Conn, anchors: Anchors, *, stream: str | None = None) -> 
 
 async def _streams(conn: Conn, only: str | None) -> AsyncIterator[Row]:
     """Every stream's head; for entries whose head was removed, an empty one, which they will not match."""
-    if only is not None:
-        if head := await one(conn, log.SQL["stream"], {"stream": only}):
-            yield head
-            return
+    if only is not None and (head := await one(conn, log.SQL["stream"], {"stream": only})):
+        yield head
+        return
     after = ""
     while only is None and (page := await rows(conn, log.SQL["streams"], {"after": after, "limit": 500})):
         for head in page:

@@ -75,9 +75,10 @@ class Heart:
     async def beat(self) -> None:
         sent = time.monotonic()
         items = {item: held.epoch for item, held in self._held.items()}
-        patience = self._last_beat + self.lease_seconds - sent - self._shortest
+        until_verdict = self._last_beat + self.lease_seconds - sent - self._shortest
+        patience = max(self._shortest, min(self.beat_seconds, until_verdict))
         try:
-            async with asyncio.timeout(max(self._shortest, min(self.beat_seconds, patience))), self.pool.connection() as conn:
+            async with asyncio.timeout(patience), self.pool.connection() as conn:
                 ours = await work.heartbeat(conn, items, lease=self.lease_seconds)
         except (psycopg.Error, PoolTimeout, TimeoutError) as error:
             self._missed(str(error) or type(error).__name__)

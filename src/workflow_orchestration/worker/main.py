@@ -222,6 +222,8 @@ class Worker:
             await self._give_back(item, charge=True, error=repr(error))
             return "retried"
         except Exception as error:  # noqa: BLE001 - a boundary: whatever a node raises ends its case, not the worker
+            if _told_to_stop():  # psycopg, cancelled on its way into a pipeline, raises AssertionError instead
+                return await self._stopped(item)
             return await self._failed(item, error)
         return "done"
 
@@ -329,6 +331,11 @@ class Worker:
             except (psycopg.Error, PoolTimeout, OSError) as error:
                 _logger.warning("anchor not written; the next one holds it", error=repr(error))
             await asyncio.sleep(self._settings.log_anchor_seconds)
+
+
+def _told_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def serve(settings: Settings) -> None:

@@ -58,20 +58,23 @@ class Runner:
         self._run_timeout = run_timeout
         saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
         self._graphs: dict[str, CompiledStateGraph[Any, Any, Any, Any]] = {
-            name: workflow.build().compile(checkpointer=saver, name=name) for name, workflow in WORKFLOWS.items()}
+            name: workflow.build().compile(checkpointer=saver, name=name) for name, workflow in WORKFLOWS.items()
+        }
         self._versions = {name: _fingerprint(graph) for name, graph in self._graphs.items()}
 
     async def run(self, item: Row, control: RunControl) -> None:
         """Run a claimed item to its pause or end and finish it; GraphDrained when `control` asked to stop."""
-        case = await self._case(item)
+        case, app_version = await self._look(item)
         workflow, graph = WORKFLOWS[case["workflow"]], self._graphs[case["workflow"]]
-        await retrying(self._pool, lambda conn: self._note_version(conn, item, case["workflow"]))
+        if app_version != self._versions[case["workflow"]]:
+            await retrying(self._pool, lambda conn: self._note_version(conn, item, case["workflow"]))
         config = _config(item)
         entry = await _entry(graph, workflow, config, item)
         if entry is not None:
             async with asyncio.timeout(self._run_timeout):
-                await graph.ainvoke(entry.value, config, context=self._context(item), durability="sync",
-                                    control=control)
+                await graph.ainvoke(
+                    entry.value, config, context=self._context(item), durability="sync", control=control
+                )
         result = _result(await graph.aget_state(config), workflow)
         await retrying(self._pool, lambda conn: finish(conn, item, case, result, self._policy))
         self._notifier.wake(str(item["case_id"]), WORK)
@@ -81,18 +84,28 @@ class Runner:
         await work.fence(conn, str(item["id"]), item["epoch"])
         before = await threads.note_version(conn, str(item["thread_id"]), self._versions[workflow])
         if before:
-            await log.append(conn, str(item["case_id"]), [log.Entry("run.version_changed", log.WORKER, {
-                "before": before, "after": self._versions[workflow]})])
+            await log.append(
+                conn,
+                str(item["case_id"]),
+                [log.Entry("run.version_changed", log.WORKER, {"before": before, "after": self._versions[workflow]})],
+            )
 
-    async def _case(self, item: Row) -> Row:
+    async def _look(self, item: Row) -> tuple[Row, str]:
+        """The item's case, and the code and graph that last ran its thread."""
         async with self._pool.connection() as conn:
-            return await cases.get(conn, str(item["case_id"]))
+            return (await cases.get(conn, str(item["case_id"])), await threads.version(conn, str(item["thread_id"])))
 
     def _context(self, item: Row) -> RunContext:
         return RunContext(
-            pool=self._pool, notifier=self._notifier, policy=self._policy, effects_url=self._effects_url,
-            item_id=str(item["id"]), epoch=item["epoch"], case_id=str(item["case_id"]),
-            thread_id=str(item["thread_id"]))
+            pool=self._pool,
+            notifier=self._notifier,
+            policy=self._policy,
+            effects_url=self._effects_url,
+            item_id=str(item["id"]),
+            epoch=item["epoch"],
+            case_id=str(item["case_id"]),
+            thread_id=str(item["thread_id"]),
+        )
 
 
 def _fingerprint(graph: CompiledStateGraph[Any, Any, Any, Any]) -> str:
@@ -108,18 +121,24 @@ class _Entry:
 
 
 def _config(item: Row) -> Any:
-    return {"configurable": {"thread_id": str(item["thread_id"]), STRICT_RESUME: True},
-            "metadata": {"run_id": str(item["id"])}, "recursion_limit": RECURSION_LIMIT}
+    return {
+        "configurable": {"thread_id": str(item["thread_id"]), STRICT_RESUME: True},
+        "metadata": {"run_id": str(item["id"])},
+        "recursion_limit": RECURSION_LIMIT,
+    }
 
 
-async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workflow, config: Any,
-                 item: Row) -> _Entry | None:
+async def _entry(
+    graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workflow, config: Any, item: Row
+) -> _Entry | None:
     """How to enter the graph for this item now; None when nothing is left to run.
 
     A payload of {"continue": true} is the reconciler's, for a thread that nobody runs: it goes on where it is, or
     starts if nobody ever did.
     """
     answers = item["payload"].get("answers")
+    if item["epoch"] == 1 and "input" in item["payload"]:
+        return _Entry(workflow.start())  # the first claim of a thread's first run: there is nothing to look at
     snapshot = await graph.aget_state(config)
     if answers is None:
         # a task whose writes are stored is not in `next`, though its superstep is not over: only `tasks` tells
@@ -138,9 +157,18 @@ async def _entry(graph: CompiledStateGraph[Any, Any, Any, Any], workflow: Workfl
 
 def _result(snapshot: StateSnapshot, workflow: Workflow) -> Paused | Ended:
     if snapshot.interrupts:
-        return Paused(tuple(Wait(interrupt_id=i.id, kind=i.value["kind"], ref=i.value["ref"],
-                                 seen_seq=i.value["seen_seq"], payload=i.value["payload"])
-                            for i in snapshot.interrupts))
+        return Paused(
+            tuple(
+                Wait(
+                    interrupt_id=i.id,
+                    kind=i.value["kind"],
+                    ref=i.value["ref"],
+                    seen_seq=i.value["seen_seq"],
+                    payload=i.value["payload"],
+                )
+                for i in snapshot.interrupts
+            )
+        )
     assert not snapshot.tasks, f"the graph stopped before {[task.name for task in snapshot.tasks]}"
     return Ended(*workflow.outcome(snapshot.values))
 
@@ -168,11 +196,22 @@ async def _begin_wait(conn: Conn, case_id: str, requester: str, wait: Wait, poli
         case "approval":
             proposal = await get_proposal(conn, wait.ref or "")
             await cases.update(conn, case_id, phase="AWAITING_APPROVAL")
-            await open_approval(conn, proposal, interrupt_id=wait.interrupt_id, tier=Tier(proposal["tier"]),
-                                requester=requester, policy=policy)
+            await open_approval(
+                conn,
+                proposal,
+                interrupt_id=wait.interrupt_id,
+                tier=Tier(proposal["tier"]),
+                requester=requester,
+                policy=policy,
+            )
         case "external":
-            await work.insert_in(conn, "deadline", case_id=case_id, seconds=wait.payload["timeout_minutes"] * 60,
-                                 payload={"what": "external_timeout", "ref": wait.interrupt_id})
+            await work.insert_in(
+                conn,
+                "deadline",
+                case_id=case_id,
+                seconds=wait.payload["timeout_minutes"] * 60,
+                payload={"what": "external_timeout", "ref": wait.interrupt_id},
+            )
         case "task" | "effect":
             return
 
@@ -185,8 +224,9 @@ async def fail(conn: Conn, item: Row, error: str) -> None:
     if thread["state"] == "ended":
         return
     await lifecycle.end(conn, case_id, str(thread["id"]), "failed", log.WORKER, {"error": error})
-    await lifecycle.tell_supervisor(conn, case_id, source=str(item["id"]), text=f"The case failed: {error}. "
-                                    "Find the cause, then reopen it.")
+    await lifecycle.tell_supervisor(
+        conn, case_id, source=str(item["id"]), text=f"The case failed: {error}. Find the cause, then reopen it."
+    )
 
 
 async def finish_cancelled(conn: Conn, item: Row) -> None:
@@ -194,5 +234,11 @@ async def finish_cancelled(conn: Conn, item: Row) -> None:
     row = await work.lock(conn, str(item["id"]), item["epoch"])
     thread = await threads.lock(conn, str(item["thread_id"]))
     await work.finish(conn, str(item["id"]), item["epoch"], status="cancelled")
-    await lifecycle.end(conn, str(item["case_id"]), str(thread["id"]), row["cancel"] or "cancelled", log.WORKER,
-                        {"reason": "stopped while running"})
+    await lifecycle.end(
+        conn,
+        str(item["case_id"]),
+        str(thread["id"]),
+        row["cancel"] or "cancelled",
+        log.WORKER,
+        {"reason": "stopped while running"},
+    )

@@ -103,7 +103,11 @@ def _skew(seconds: float) -> None:
     """Every clock of the wall that our code asks is off by so much; the database's is right."""
     now = time.time
 
-    class Skewed(clock.datetime):
+    class AnyDatetime(type(clock.datetime)):  # type: ignore[misc]
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, clock.datetime)  # those that the database sent are no less datetimes
+
+    class Skewed(clock.datetime, metaclass=AnyDatetime):
         @classmethod
         def now(cls, tz: clock.tzinfo | None = None) -> clock.datetime:
             return clock.datetime.fromtimestamp(now() + seconds, tz)

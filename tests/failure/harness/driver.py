@@ -218,6 +218,17 @@ class Player:
     async def phase(self, *phases: str) -> None:
         await self.board.until(self.case_id, lambda c: c["phase"] in phases, f"phase {' or '.join(phases)}")
 
+    async def delivered(self, count: int) -> None:
+        """So many effects are delivered, and the last one's answer is waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            case = await self.api.get(f"/v1/cases/{self.case_id}", "desk")
+            there = [e for e in case["effects"] if e["kind"] == "message" and e["state"] == "delivered"]
+            if len(there) >= count and case["phase"] == "AWAITING_EXTERNAL":
+                return
+            await asyncio.sleep(2 * _POLL_SECONDS)
+        raise Stuck(f"case {self.case_id}: {count} effects are not delivered; it is {case['phase']}")
+
     async def ended(self, *statuses: str) -> str:
         status: str = await self.board.until(
             self.case_id, lambda c: c["status"] != "open" and c["status"], f"end ({' or '.join(statuses)})")

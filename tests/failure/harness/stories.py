@@ -88,8 +88,7 @@ async def replace(p: Player, names: Names, rng: random.Random) -> None:
         await p.decide(who, approval)
     await p.phase("AWAITING_EXTERNAL")
     await p.post(names.message("cand", "1002", 2))
-    await p.board.until(p.case_id, lambda c: c["phase"] != "AWAITING_EXTERNAL", "second step")
-    await p.phase("AWAITING_EXTERNAL")
+    await p.delivered(2)
     new = {"WO-1001": f"{names.reference}-R1", "CSD261120001001": f"CSR{names.n:09d}"}
     await p.post(names.message("mach", "1001", 3, **new))
     await p.ended("resolved")
@@ -169,7 +168,6 @@ async def quarrel(p: Player, names: Names, rng: random.Random) -> None:
     if next(a for a in answers if a.is_success).json()["state"] == "approved":
         await _matched(p, names, 2)
         return
-    await p.next_approval(approval)
     await p.cancel()
     await p.ended("cancelled")
 

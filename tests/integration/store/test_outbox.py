@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,8 +101,9 @@ async def test_only_one_session_leads_and_its_end_lets_another(conn, database):
     async with await connect(database.worker) as first:
         assert await outbox.lead(first)
         assert not await outbox.lead(conn)
-    async with await connect(database.worker) as second:
-        assert await outbox.lead(second)
+    async with asyncio.timeout(5), await connect(database.worker) as second:
+        while not await outbox.lead(second):  # the server notices the end a moment later
+            await asyncio.sleep(0.02)
 
 
 async def test_the_age_is_that_of_the_oldest_unsent_entry(pool, conn):
@@ -145,10 +148,7 @@ async def test_whatever_the_order_of_begins_appends_and_commits_nothing_is_left_
         found += await _passes(reader, limit=limit)
         for stream in "ab":
             last = (await log.newest(reader, [stream])).get(stream, 0)
-            mine = [seq for s, seq in found if s == stream]
-            assert mine[-last:] == list(range(1, last + 1))[-len(mine):] if last else not mine
-            assert mine == sorted(mine)
-            assert len(mine) == len(set(mine))
+            assert [seq for s, seq in found if s == stream] == list(range(1, last + 1))
     finally:
         for connection in [*writers, reader]:
             await connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -200,6 +201,16 @@ async def test_retries_end_in_a_visible_refusal_after_their_hours(scene, opened)
     effect = await deliver_once(scene, effect)
     assert (effect["state"], effect["refusal"]["rule"], effect["refusal"]["in_doubt"]) == ("refused", "retries", True)
     assert "not delivered in 24 h" in effect["refusal"]["detail"]
+
+
+async def test_a_worker_whose_clock_is_days_off_refuses_nothing(scene, opened, folder, monkeypatch):
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=2)
+
+    monkeypatch.setattr(deliver, "datetime", Ahead, raising=False)
+    assert (await deliver_once(scene, await scene.effect(opened, f"file:{folder}")))["state"] == "delivered"
 
 
 async def test_a_retry_begins_its_hours_anew(scene, opened):

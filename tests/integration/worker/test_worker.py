@@ -143,6 +143,26 @@ async def fails(scene, database, monkeypatch, build, said):
 # -- cancel -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("error", [AssertionError, RuntimeError])
+async def test_a_stop_that_surfaces_as_another_error_is_a_stop_and_no_failure(scene, database, hooks, error):
+    """What psycopg does when it is cancelled on its way into a pipeline."""
+    reached = asyncio.Event()
+
+    async def swallow(at):
+        reached.set()
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            raise error from None
+
+    hooks.inside["begin"] = swallow
+    opened = await scene.open()
+    async with working(database):
+        await reached.wait()
+        await retrying(scene.pool, lambda c: lifecycle.cancel(c, opened.case, actor=SUE.actor()))
+        await case_is(scene, opened, "cancelled")
+
+
 async def test_a_cancelled_case_stops_in_the_middle_of_a_node(scene, database, hooks):
     hooks.inside["begin"] = inside = Inside()
     opened = await scene.open()

@@ -73,11 +73,16 @@ class CancelReplace(Action):
             f"{change.field} {getattr(old, change.field)} becomes {getattr(new, change.field)}"
             for change in params.changes
         )
-        replaced = cases.replacement_reference(params.instruction_ref)
+        replaced = _replaced(params)
         return f"Cancel {params.instruction_ref}; once cancelled, instruct {replaced}: {changes}."[:400]
 
     def replacement(self, facts: Facts, params: CancelReplaceParams) -> book.Instruction:
-        """Ours with the approved fields as booked; not matched, and known to nobody yet."""
+        """Ours with the approved fields as booked; not matched, and known to nobody yet.
+
+        Once it is on file it is what is on file: the node that records it may run again after a crash.
+        """
+        if facts.instruction is not None and facts.instruction.our_ref == _replaced(params):
+            return facts.instruction
         held = _held(facts, params)
         changed: dict[str, object] = {c.field: getattr(facts.trade, c.field) for c in params.changes}
         reference = cases.replacement_reference(held.our_ref)
@@ -111,6 +116,10 @@ class CancelReplace(Action):
 
 def _change(field: Changeable, trade: book.Trade) -> Change:
     return Change(field=field, new_value_ref=f"trade/{trade.trade_ref}#{field}")
+
+
+def _replaced(params: CancelReplaceParams) -> str | None:
+    return cases.replacement_reference(params.instruction_ref)
 
 
 def _held(facts: Facts, params: CancelReplaceParams) -> book.Instruction:

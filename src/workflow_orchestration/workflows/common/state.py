@@ -8,7 +8,6 @@ another way. Bare primitives at the top level are not allowed: NaN, NUL and inte
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ValidationError
@@ -29,16 +28,11 @@ def replace(model: type[M]) -> Callable[[M | None, M], M]:
     return reduce
 
 
-@cache
-def _channels(schema: Any) -> dict[str, type[BaseModel]]:
-    return get_type_hints(schema)  # type: ignore[no-any-return]
-
-
 def checked(schema: type[Any], update: Any, node: str) -> dict[str, Any]:
     """A node's update, or InvalidUpdate naming node, channel and cause."""
     if not isinstance(update, dict):
         raise InvalidUpdate(f"node {node} returned {type(update).__name__}, not an update")
-    channels = _channels(schema)
+    channels: dict[str, type[BaseModel]] = get_type_hints(schema)
     for name, value in update.items():
         if name not in channels:
             raise InvalidUpdate(f"node {node} wrote {name!r}; the state has {', '.join(channels)}")

@@ -100,6 +100,12 @@ def test_replacement_of_a_replacement_counts_on(desk: Desk) -> None:
     assert (cancel.our_ref, replace.our_ref, replace.previous_ref) == ("WO-1002-R1-X1", "WO-1002-R2", "WO-1002-R1")
 
 
+def test_once_the_replacement_is_on_file_it_is_the_replacement(desk: Desk) -> None:
+    facts = desk.facts(*NAMES)
+    recorded = ACTION.replacement(facts, params(facts))
+    assert ACTION.replacement(desk.facts(*NAMES, instruction=recorded), params(facts)) == recorded
+
+
 def test_instruction_of_another_case_is_refused(desk: Desk) -> None:
     facts = desk.facts(*NAMES)
     other = params(facts).model_copy(update={"instruction_ref": "WO-1001"})
