@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ci.cluster import enter, places
+from ci.cluster import enter
 
 ROOT = Path(__file__).resolve().parents[2]
 #: One object as Kubernetes gives it.
@@ -27,7 +27,7 @@ class Failed(AssertionError):
     """A command that had to succeed: what was run and what it said."""
 
 
-def until(look: Callable[[], T], what: str, *, seconds: float, pause: float = 0.3) -> T:
+def until(look: Callable[[], T | None], what: str, *, seconds: float, pause: float = 0.3) -> T:
     """The first true answer of `look`; an AssertionError that names what did not come."""
     end = time.monotonic() + seconds
     while True:
@@ -120,23 +120,3 @@ def restarts(pods: Sequence[Object]) -> dict[str, int]:
         pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"].get("containerStatuses", []))
         for pod in pods
     }
-
-
-def processes_of(pod: Object) -> list[int]:
-    """The host's numbers of a pod's processes, its pause process aside; for the own node alone."""
-    wanted = pod["metadata"]["uid"]
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and _in_pod(folder, wanted):
-            found.append(int(folder.name))
-    return sorted(found)
-
-
-def _in_pod(folder: Path, uid: str) -> bool:
-    try:
-        groups = (folder / "cgroup").read_text()
-        command = (folder / "cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        # it ended while it was looked at
-        return False
-    return places.CGROUP in groups and uid in groups and not command.startswith("/pause")

@@ -108,7 +108,7 @@ class Release:
 
 def token(user: str, roles: Sequence[str]) -> str:
     """A token of the local issuer, as `wo token` makes it."""
-    return tokens.issue(Settings(local_issuer_key=ISSUER_KEY), user, roles, ["*"], 240)  # type: ignore[call-arg]
+    return tokens.issue(Settings(local_issuer_key=ISSUER_KEY), user, roles, ["*"], 240)
 
 
 def version(root: Path = ROOT) -> str:

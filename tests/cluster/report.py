@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from tests.cluster.kube import Cluster, ready
@@ -55,23 +54,3 @@ def _say(cluster: Cluster, *words: str) -> str:
     except AssertionError as error:
         said = str(error)
     return f"$ kubectl {' '.join(words)}\n" + "\n".join(said.splitlines()[-_LINES * 2 :])
-
-
-def cpu_seconds(folder: Path) -> float:
-    """CPU time that a cgroup and all below it used, in seconds."""
-    file = folder / "cpuacct.usage"
-    if file.exists():
-        return int(file.read_text()) / 1e9
-    rows = dict(line.split() for line in (folder / "cpu.stat").read_text().splitlines())
-    return int(rows["usage_usec"]) / 1e6
-
-
-def group_of(process: int, uid: str) -> Path:
-    """The pod's own cgroup of the process, under the controller that counts CPU time."""
-    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "cpuacct" in controllers.split(",") or controllers == "":
-            root = Path("/sys/fs/cgroup") / (controllers.split(",")[-1] if controllers else "")
-            whole = root / path.lstrip("/")
-            return next(p for p in (whole, *whole.parents) if uid in p.name)
-    raise AssertionError(f"process {process} is in no cgroup that counts CPU time")

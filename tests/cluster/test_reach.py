@@ -19,7 +19,7 @@ from workflow_orchestration.settings import Settings
 
 
 def _demo(url: str, host: str | None = None) -> Demo:
-    demo = Demo(Settings(api_url=url, local_issuer_key=KEY))  # type: ignore[call-arg, arg-type]
+    demo = Demo(Settings(api_url=url, local_issuer_key=KEY))
     if host:
         for person in demo.people.values():
             person.http.headers["Host"] = host

@@ -305,7 +305,9 @@ class Worker:
         while True:
             await asyncio.sleep(_RECONCILE_SECONDS)
             try:
-                if await reconcile(self._pool, max_attempts=self._settings.max_attempts):
+                if await reconcile(
+                    self._pool, max_attempts=self._settings.max_attempts, webhook_urls=self._policy.webhook_urls
+                ):
                     self._notifier.wake(WORK)
             except (psycopg.Error, PoolTimeout, *TRANSIENT) as error:
                 _logger.warning("reconciler pass failed; the next one repeats it", error=repr(error))

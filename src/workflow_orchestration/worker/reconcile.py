@@ -7,9 +7,11 @@ Any number of workers may do this at once: unique indexes and row locks decide, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
-from workflow_orchestration.store import effects, log, threads, work
+from workflow_orchestration.store import effects, lifecycle, log, threads, work
 from workflow_orchestration.store.db import Conn, Pool, Row, retrying
 from workflow_orchestration.worker import runs
 from workflow_orchestration.worker.metrics import ITEMS
@@ -17,7 +19,7 @@ from workflow_orchestration.worker.metrics import ITEMS
 _logger = structlog.get_logger(__name__)
 
 
-async def reconcile(pool: Pool, *, max_attempts: int) -> int:
+async def reconcile(pool: Pool, *, max_attempts: int, webhook_urls: Sequence[str] = ()) -> int:
     """One pass; returns how many things were mended."""
     mended = 0
     async with pool.connection() as conn:
@@ -26,7 +28,7 @@ async def reconcile(pool: Pool, *, max_attempts: int) -> int:
         mended += await retrying(pool, lambda conn, t=thread: _unstick(conn, t))  # type: ignore[misc]
     for effect in undelivered:
         mended += await retrying(pool, lambda conn, e=effect: _requeue(conn, e))  # type: ignore[misc]
-    return mended + await retrying(pool, lambda conn: _bury(conn, max_attempts))
+    return mended + await retrying(pool, lambda conn: _bury(conn, max_attempts, webhook_urls))
 
 
 async def _unstick(conn: Conn, seen: Row) -> int:
@@ -46,7 +48,7 @@ async def _requeue(conn: Conn, effect: Row) -> int:
     return int(item is not None)
 
 
-async def _bury(conn: Conn, max_attempts: int) -> int:
+async def _bury(conn: Conn, max_attempts: int, webhook_urls: Sequence[str]) -> int:
     dead = await work.exhausted(conn, max_attempts=max_attempts)
     for item in dead:
         why = f"{item['attempt']} attempts were used up; last error: {item['error'] or 'the worker died'}"
@@ -56,12 +58,20 @@ async def _bury(conn: Conn, max_attempts: int) -> int:
             case "run":
                 await runs.fail(conn, item, why)
             case "deliver":
-                await work.kill(conn, str(item["id"]), why)
-                await effects.refuse(conn, str(item["effect_id"]), {"rule": "attempts", "detail": why})
-                await log.append(conn, str(item["case_id"]), [log.Entry("effect.refused", log.WORKER, {
-                    "effect_id": str(item["effect_id"]), "rule": "attempts", "detail": why})])
+                await _bury_delivery(conn, item, why, webhook_urls)
             case "deadline":
                 await work.kill(conn, str(item["id"]), why)
+                await lifecycle.tell_supervisor(
+                    conn, str(item["case_id"]), source=str(item["id"]),
+                    text=f"The timer {item['payload'].get('what')} could not be carried out: {why}.")
     return len(dead)
 
 
+async def _bury_delivery(conn: Conn, item: Row, why: str, webhook_urls: Sequence[str]) -> None:
+    """The effect is refused: visible, with retry and cancel."""
+    await work.kill(conn, str(item["id"]), why)
+    effect_id, case_id = str(item["effect_id"]), str(item["case_id"])
+    await effects.refuse(conn, effect_id, {"rule": "attempts", "detail": why})
+    said = {"effect_id": effect_id, "rule": "attempts", "detail": why}
+    await effects.put_webhooks(conn, webhook_urls, "effect.refused", case_id, said)
+    await log.append(conn, case_id, [log.Entry("effect.refused", log.WORKER, said)])

@@ -144,3 +144,25 @@ async def test_a_delivery_that_used_up_its_attempts_is_refused_visibly(scene, op
     assert (refused["state"], refused["refusal"]["rule"]) == ("refused", "attempts")
     assert (await scene.entries(opened.case))[-1]["type"] == "effect.refused"
     assert await mend(scene) == 0  # not queued again by itself
+
+
+async def test_a_dead_delivery_is_told_to_the_webhooks(scene, opened):
+    await scene.effect(opened, "file:/nowhere")
+    [item] = await scene.sql("select id from work_items where kind = 'deliver'")
+    await crash(scene, str(item["id"]), ATTEMPTS)
+    await reconcile(scene.pool, max_attempts=ATTEMPTS, webhook_urls=["file:/hooks"])
+    [hook] = await scene.sql("select type from effects where kind = 'webhook'")
+    assert hook["type"] == "effect.refused"
+
+
+async def test_a_timer_that_used_up_its_attempts_is_told_to_a_supervisor(scene, opened):
+    [item] = await scene.sql(
+        "insert into work_items (id, kind, case_id, payload) values (gen_random_uuid(), 'deadline', %(case)s, "
+        """'{"what": "approval_expiry"}') returning id""",
+        case=opened.case,
+    )
+    await crash(scene, str(item["id"]), ATTEMPTS)
+    assert await mend(scene) == 1
+    [task] = await scene.sql("select role, text from tasks")
+    assert task["role"] == "ops_supervisor"
+    assert "approval_expiry" in task["text"]

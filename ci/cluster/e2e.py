@@ -1,0 +1,46 @@
+"""`make e2e`: a cluster of its own, every test of tests/cluster in it, then nothing of it left.
+
+python -m ci.cluster.e2e [pytest's words]     KEEP=1 leaves the cluster up; E2E_CONTEXT=NAME uses another one
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from ci.cluster import down, enter, places, up
+
+#: In this order: what is installed first is broken, upgraded, restored and removed last.
+ORDER = ("install", "reach", "network", "scaling", "faults")
+_SECONDS = 1500
+
+
+def main(words: list[str]) -> int:
+    began = time.monotonic()
+    if os.environ.get("E2E_CONTEXT"):
+        return _tests(words, [], dict(os.environ))
+    code = up.main()
+    try:
+        if code == 0:
+            code = _tests(words, enter.network([]), enter.environment())
+    finally:
+        left = 0 if os.environ.get("KEEP") else down.main()
+    print(f"cluster: {time.monotonic() - began:.0f} s in all", flush=True)
+    return code or left
+
+
+def _tests(words: list[str], prefix: list[str], environment: dict[str, str]) -> int:
+    files = [word for word in words if word.startswith("tests/")] or [f"tests/cluster/test_{n}.py" for n in ORDER]
+    others = [word for word in words if not word.startswith("tests/")]
+    command = [*prefix, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *others, *files]
+    try:
+        return subprocess.run(command, cwd=places.ROOT, env=environment, check=False, timeout=_SECONDS).returncode
+    except subprocess.TimeoutExpired:
+        print(f"cluster: the tests took longer than {_SECONDS} s", file=sys.stderr)
+        return 124
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
