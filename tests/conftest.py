@@ -38,13 +38,22 @@ class Database:
 @pytest.fixture(scope="session")
 def postgres() -> Server:
     """The embedded server, started once and kept for the next run."""
-    return Server(ROOT / ".state" / "test-postgres")
+    server = Server(ROOT / ".state" / "test-postgres")
+    with (
+        server.admin() as conn
+    ):  # a database a test: no test of this server pulls its plug (test_database.py has its own)
+        conn.execute("alter system set fsync = off")
+        conn.execute("select pg_reload_conf()")
+    return server
 
 
 @pytest.fixture(scope="session")
 def template(postgres: Server) -> str:
     """A migrated database that every test's own is copied from; named by what made it."""
-    sources = [*sorted((ROOT / "src/workflow_orchestration/store/migrations").glob("*.sql")), ROOT / "requirements.lock"]
+    sources = [
+        *sorted((ROOT / "src/workflow_orchestration/store/migrations").glob("*.sql")),
+        ROOT / "requirements.lock",
+    ]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:12]
     return postgres.migrated(f"template_{digest}")
 
@@ -52,5 +61,6 @@ def template(postgres: Server) -> str:
 @pytest.fixture
 def database(postgres: Server, template: str) -> Iterator[Database]:
     with postgres.copy_of(template) as name:
-        yield Database(api=postgres.url(API, name), worker=postgres.url(WORKER, name), owner=postgres.url(OWNER, name),
-                       name=name)
+        yield Database(
+            api=postgres.url(API, name), worker=postgres.url(WORKER, name), owner=postgres.url(OWNER, name), name=name
+        )

@@ -1,4 +1,4 @@
-"""The platform inside one test: a real worker in this process, and the doors people and desks use, on a real database."""
+"""The platform inside one test: a real worker in this process, and the doors people and desks use; a real database."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ class Platform:
         accepted = await self.post(text, principal)
         return str(accepted.items[0]["case_id"])
 
-    async def decide(self, approval: Row, principal: Principal, decision: str = "approve", **body: Any) -> dict[str, Any]:
+    async def decide(
+        self, approval: Row, principal: Principal, decision: str = "approve", **body: Any
+    ) -> dict[str, Any]:
         sent = {"decision": decision, "payload_hash": approval["payload_hash"], **body}
         return await self.do(lambda c: decide.decide(c, str(approval["id"]), sent, principal, POLICY))
 
@@ -146,9 +148,16 @@ class Platform:
 async def platform(worker_url: str, folder: Path, **overrides: Any) -> AsyncIterator[Platform]:
     """A platform with the sample book and a running worker (unless `start=False`)."""
     start = overrides.pop("start", True)
-    settings = Settings(**{  # type: ignore[arg-type]
-        "database_url": worker_url, "effects_url": f"file:{folder / 'outbox'}", "log_anchor_file": folder / "anchor.jsonl",
-        "metrics_port": free_port(), "log_anchor_seconds": 0.5, **overrides})
+    settings = Settings(
+        **{  # type: ignore[arg-type]
+            "database_url": worker_url,
+            "effects_url": f"file:{folder / 'outbox'}",
+            "log_anchor_file": folder / "anchor.jsonl",
+            "metrics_port": free_port(),
+            "log_anchor_seconds": 0.5,
+            **overrides,
+        }
+    )
     async with make_pool(worker_url, size=8, name="test") as pool:
         found = Platform(pool, settings)
         await found.load_book()

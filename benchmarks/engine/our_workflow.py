@@ -94,7 +94,7 @@ async def act(state: State, node: Node) -> dict[str, Any]:
     await node.change_case("case.approved", phase="APPROVED")
     effect_id = None
     if progress.effect:
-        row = await effects.put(node.conn, effects.NewEffect(
+        row = await node.write_effect(effects.NewEffect(
             case_id=node.context.case_id, thread_id=node.context.thread_id, proposal_id=progress.proposal_id,
             source=progress.approval_id or "", step="1", kind="message", receiver=node.context.effects_url, type="BENCH",
             payload=node.context.case_id, action="BENCH", workflow=NAME))  # fmt: skip

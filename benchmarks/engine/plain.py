@@ -6,7 +6,6 @@ prints one line of JSON. No HTTP, no approval, no log: the least that a person w
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time

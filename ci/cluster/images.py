@@ -5,6 +5,7 @@ Everything lies in the user's cache folder under a name made of what went into i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,9 @@ class Build:
     base: str
     # what the build copies: a change there is another image
     sources: tuple[str, ...]
+    version: str
+    # the commit it is built from; empty is this checkout as it stands
+    commit: str = ""
 
 
 PYTHON = Base("python", "localhost/base-python:1", ("python3", "python3-venv", "ca-certificates"))
@@ -64,15 +68,19 @@ POSTGRES = Base(
 PROXY = Base("proxy", "localhost/proxy:1", ("nginx-light", "curl", "netcat-openbsd"))
 BASES = (PYTHON, POSTGRES, PROXY)
 
-_VERSION = "0.1.0"
-API = Build(
-    "fastapi",
-    f"workflow-orchestration/fastapi:{_VERSION}",
-    "images/api/Dockerfile",
-    PYTHON.name,
-    ("requirements.lock", "ci/local/requirements-setup.lock", "pyproject.toml", "README.md", "LICENSE", "src"),
+_SOURCES = ("requirements.lock", "ci/local/requirements-setup.lock", "pyproject.toml", "README.md", "LICENSE", "src")
+
+
+def _api(name: str, version: str, commit: str = "") -> Build:
+    image = f"workflow-orchestration/fastapi:{version}"
+    return Build(name, image, "images/api/Dockerfile", PYTHON.name, _SOURCES, version, commit)
+
+
+#: The previous release's is built from its own commit, one migration older (tests/chart/previous has its chart).
+BUILDS = (
+    _api("fastapi", "0.1.0"),
+    _api("fastapi-previous", "0.0.9", commit="e4aa11c"),
 )
-BUILDS = (API,)
 #: Programs that become images of one file.
 _PROGRAMS = ("pause", "coredns", "metrics-server")
 
@@ -127,18 +135,28 @@ _SMALL = (
 
 
 def _build(folder: Path, build: Build, base: Path) -> Path:
-    key = digest(repr(build), base.name, *_contents([build.dockerfile, *build.sources]))
+    key = digest(repr(build), base.name, *(() if build.commit else _contents([build.dockerfile, *build.sources])))
     target = folder / f"{build.name}-{key}.tar"
     if not target.exists():
         began = time.monotonic()
         name = next(b.image for b in BASES if b.name == build.base)
         buildah(["pull", "--quiet", f"docker-archive:{base}"], what=f"the base of {build.name}")
-        buildah(
-            ["build", "--isolation", "chroot", "--layers", "--pull-never", "--file", build.dockerfile,
-             "--build-arg", f"BASE={name}", "--build-arg", f"VERSION={_VERSION}", *_machine(),
-             "--tag", build.image, "."],
-            what=build.image,
-        )  # fmt: skip
+        with _sources(build) as context:
+            told = {"BASE": name, "VERSION": build.version}
+            flags = [word for key, value in told.items() for word in ("--build-arg", f"{key}={value}")]
+            file = f"{context}/{build.dockerfile}"
+            command = [
+                "build",
+                "--isolation",
+                "chroot",
+                "--layers",
+                "--pull-never",
+                "--file",
+                file,
+                *flags,
+                *_machine(),
+            ]
+            buildah([*command, "--tag", build.image, str(context)], what=build.image)
         aside = target.with_suffix(".part")
         aside.unlink(missing_ok=True)
         # without buildah's localhost/ before a short name: the runtime then completes it as docker would
@@ -146,6 +164,23 @@ def _build(folder: Path, build: Build, base: Path) -> Path:
         aside.rename(target)
         print(f"cluster: {build.image} is built after {time.monotonic() - began:.0f} s", flush=True)
     return target
+
+
+@contextlib.contextmanager
+def _sources(build: Build) -> Iterator[Path]:
+    """This checkout, or a commit's files in a folder of their own."""
+    if not build.commit:
+        yield places.ROOT
+        return
+    with tempfile.TemporaryDirectory(dir=cache() / "cluster", prefix="sources-") as folder:
+        archived = subprocess.run(
+            ["git", "archive", build.commit], cwd=places.ROOT, check=False, capture_output=True, timeout=60
+        )
+        if archived.returncode:
+            said = archived.stderr.decode().strip()
+            raise ClusterError(f"commit {build.commit} of {build.image} is not here ({said}): git fetch --unshallow")
+        subprocess.run(["tar", "-x", "-C", folder], input=archived.stdout, check=True, timeout=60)
+        yield Path(folder)
 
 
 def buildah(arguments: list[str], *, what: str) -> None:

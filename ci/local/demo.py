@@ -23,8 +23,13 @@ from workflow_orchestration.api import tokens
 from workflow_orchestration.settings import Settings, load
 
 _PATIENCE = 30.0
-_ROLES = {"desk": ["requester"], "ann": ["ops_approver"], "ben": ["ops_approver"], "olga": ["operator"],
-          "otto": ["auditor"]}
+_ROLES = {
+    "desk": ["requester"],
+    "ann": ["ops_approver"],
+    "ben": ["ops_approver"],
+    "olga": ["operator"],
+    "otto": ["auditor"],
+}
 
 
 class DemoError(Exception):
@@ -41,8 +46,9 @@ class Person:
     def call(self, method: str, path: str, *, expect: int, **content: Any) -> Any:
         response = self.http.request(method, path, **content)
         if response.status_code != expect:
-            raise DemoError(f"{self.name}: {method} {path} answered {response.status_code}, not {expect}: "
-                            f"{response.text[:500]}")
+            raise DemoError(
+                f"{self.name}: {method} {path} answered {response.status_code}, not {expect}: {response.text[:500]}"
+            )
         return response.json()
 
 
@@ -57,8 +63,9 @@ class Demo:
         for name, roles in _ROLES.items():
             held = [*roles, "ops_approver"] if name == "desk" else roles
             token = tokens.issue(self.settings, f"demo-{name}", held, ["*"], 30)
-            http = httpx.Client(base_url=self.settings.api_url, timeout=30,
-                                headers={"Authorization": f"Bearer {token}"})
+            http = httpx.Client(
+                base_url=self.settings.api_url, timeout=30, headers={"Authorization": f"Bearer {token}"}
+            )
             self.people[name] = Person(f"demo-{name}", http)
 
     def play(self) -> None:
@@ -103,21 +110,39 @@ class Demo:
     def _book_the_trade(self) -> None:
         """This demo's own trade and instruction, as the sample book has them under another reference."""
         olga = self.people["olga"]
-        book = json.loads((Path(__file__).resolve().parents[2] / "src/workflow_orchestration/sample/book.json")
-                          .read_text(encoding="utf-8"))
+        book = json.loads(
+            (Path(__file__).resolve().parents[2] / "src/workflow_orchestration/sample/book.json").read_text(
+                encoding="utf-8"
+            )
+        )
         instruction = next(r for r in book["instruction"] if r["our_ref"] == "WO-1002")
         trade = next(r for r in book["trade"] if r["trade_ref"] == instruction["trade_ref"])
         own = {"trade_ref": f"T{self.reference}"}
         olga.call("PUT", "/v1/book/trade", expect=200, json={"rows": [{**trade, **own}]})
-        olga.call("PUT", "/v1/book/instruction", expect=200, json={"rows": [
-            {**instruction, **own, "our_ref": self.reference, "csd_ref": f"C{self.reference}", "common_ref": None}]})
+        olga.call(
+            "PUT",
+            "/v1/book/instruction",
+            expect=200,
+            json={
+                "rows": [
+                    {
+                        **instruction,
+                        **own,
+                        "our_ref": self.reference,
+                        "csd_ref": f"C{self.reference}",
+                        "common_ref": None,
+                    }
+                ]
+            },
+        )
 
     def _post(self, text: str) -> str:
         """Post a synthetic message about this demo's instruction; returns the case of its item."""
         own = text.replace("WO-1002", self.reference).replace("CSD261120001002", f"C{self.reference}")
         own = own.replace("CSD261120001001", f"R{self.reference}").replace("//CUST26", f"//{self.reference[-6:]}")
-        answer = self.people["desk"].call("POST", "/v1/messages", expect=202, content=own.encode(),
-                                          headers={"Content-Type": "text/plain"})
+        answer = self.people["desk"].call(
+            "POST", "/v1/messages", expect=202, content=own.encode(), headers={"Content-Type": "text/plain"}
+        )
         return str(answer["items"][0]["case_id"])
 
     def _pending(self, case_id: str) -> Any:
@@ -145,8 +170,9 @@ class Demo:
 
     def _stream(self, case_id: str) -> None:
         http = self.people["otto"].http
-        with http.stream("GET", f"/v1/cases/{case_id}/events", headers={"Accept": "text/event-stream"},
-                         timeout=httpx.Timeout(30)) as response:
+        with http.stream(
+            "GET", f"/v1/cases/{case_id}/events", headers={"Accept": "text/event-stream"}, timeout=httpx.Timeout(30)
+        ) as response:
             for line in response.iter_lines():
                 if line.startswith("event:"):
                     print(f"     | {line.removeprefix('event:').strip()}", flush=True)

@@ -46,8 +46,9 @@ def one_of_each(names: list[str]) -> list[Kill]:
     return [Kill(first[name], "before") for name in first] + [Kill(last[name], "after") for name in last]
 
 
-async def run(server: Server, choose: Callable[[list[str]], list[Kill]], *,
-              say: bool = True) -> tuple[int, Counter[str], list[str]]:
+async def run(
+    server: Server, choose: Callable[[list[str]], list[Kill]], *, say: bool = True
+) -> tuple[int, Counter[str], list[str]]:
     """Kill at the chosen windows; returns how many commits there are, the kills per window name, what went wrong."""
     template = await asyncio.to_thread(_template, server)
     await _load(server, template)
@@ -58,8 +59,11 @@ async def run(server: Server, choose: Callable[[list[str]], list[Kill]], *,
         names = windows_of(file)
         kills = choose(names)
         if say:
-            print(f"undisturbed: {len(names)} commits, {len(expected.files)} effects, case {expected.case['status']}; "
-                  f"now dying {len(kills)} times, {_AT_ONCE} stories at a time", flush=True)
+            print(
+                f"undisturbed: {len(names)} commits, {len(expected.files)} effects, case {expected.case['status']}; "
+                f"now dying {len(kills)} times, {_AT_ONCE} stories at a time",
+                flush=True,
+            )
         hits: Counter[str] = Counter()
         wrong: list[str] = []
 
@@ -82,8 +86,11 @@ async def run(server: Server, choose: Callable[[list[str]], list[Kill]], *,
 
 
 def _differences(expected: story.Ending, got: story.Ending) -> list[str]:
-    return [f"{name} is {str(getattr(got, name))[:300]}, not {str(value)[:300]}"
-            for name, value in vars(expected).items() if getattr(got, name) != value]
+    return [
+        f"{name} is {str(getattr(got, name))[:300]}, not {str(value)[:300]}"
+        for name, value in vars(expected).items()
+        if getattr(got, name) != value
+    ]
 
 
 def _template(server: Server) -> str:
@@ -101,14 +108,16 @@ def main() -> int:
     arguments = parser.parse_args()
     started = time.monotonic()
     server = Server(ROOT / ".state" / "test-postgres")
-    commits, hits, wrong = asyncio.run(run(server, lambda names: list(every_kill(len(names)))[::arguments.stride]))
+    commits, hits, wrong = asyncio.run(run(server, lambda names: list(every_kill(len(names)))[:: arguments.stride]))
     for name, count in sorted(hits.items()):
         print(f"  {count:4} kills at {name}")
     for line in wrong:
         print(f"  WRONG {line}")
     total = sum(hits.values())
-    print(f"{total} kills at {commits} commits (before and after each), {len(wrong)} different endings, "
-          f"{time.monotonic() - started:.0f} s")
+    print(
+        f"{total} kills at {commits} commits (before and after each), {len(wrong)} different endings, "
+        f"{time.monotonic() - started:.0f} s"
+    )
     return 0 if total > 0 and not wrong else 1
 
 

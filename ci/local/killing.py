@@ -123,8 +123,9 @@ class Workers:
 
     def start(self, kill: Kill | None = None, windows: Path | None = None) -> None:
         settings = {**self.settings, "metrics_port": free_port()}  # a frozen worker keeps its own
-        process = context().Process(target=worker_process,
-                                    args=(settings, kill, str(windows) if windows else None), daemon=True)
+        process = context().Process(
+            target=worker_process, args=(settings, kill, str(windows) if windows else None), daemon=True
+        )
         process.start()
         self.processes.append(process)
 

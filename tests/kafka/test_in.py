@@ -82,7 +82,9 @@ async def test_records_of_a_partition_are_taken_in_their_order(here):
     await here.put(*texts, key="IN-8")
     await here.start()
     await here.until_taken(len(texts))
-    rows = await here.sql("select m.sender_ref from message_items i join messages m on m.id = i.message_id order by i.seq")
+    rows = await here.sql(
+        "select m.sender_ref from message_items i join messages m on m.id = i.message_id order by i.seq"
+    )
     assert [r["sender_ref"] for r in rows] == [t.split("SEME//")[1].split("\r")[0] for t in texts]
 
 

@@ -31,9 +31,15 @@ _logger = structlog.get_logger(__name__)
 
 def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
-        title="Workflow orchestration", version=version("workflow-orchestration"), lifespan=_lifespan,
-        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name)
+        title="Workflow orchestration",
+        version=version("workflow-orchestration"),
+        lifespan=_lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.services = _services(settings)
     app.add_middleware(Observe)
     problems.install(app)
@@ -46,9 +52,16 @@ def create_app(settings: Settings) -> FastAPI:
 def _services(settings: Settings) -> Services:
     pool = make_pool(settings.database_url.get_secret_value(), size=settings.database_pool_size, name="wo-api")
     return Services(
-        settings=settings, pool=pool, notifier=Notifier(pool), bell=Bell(), verifier=Verifier(settings),
-        rates=RateLimits(settings.rate_limit_per_minute), readiness=Readiness(pool), metrics=Metrics(pool),
-        policy=Policy(settings.approval_minutes, settings.approval_warning_minutes, tuple(settings.webhook_urls)))
+        settings=settings,
+        pool=pool,
+        notifier=Notifier(pool),
+        bell=Bell(),
+        verifier=Verifier(settings),
+        rates=RateLimits(settings.rate_limit_per_minute),
+        readiness=Readiness(pool),
+        metrics=Metrics(pool),
+        policy=Policy(settings.approval_minutes, settings.approval_warning_minutes, tuple(settings.webhook_urls)),
+    )
 
 
 @asynccontextmanager
@@ -56,8 +69,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     listener = Listener(services.settings.database_url.get_secret_value(), services.bell.ring)
     await services.pool.open(wait=False)
-    helpers = [asyncio.create_task(services.notifier.run(), name="notifier"),
-               asyncio.create_task(listener.run(), name="listener")]
+    helpers = [
+        asyncio.create_task(services.notifier.run(), name="notifier"),
+        asyncio.create_task(listener.run(), name="listener"),
+    ]
     for helper in helpers:
         helper.add_done_callback(_tell_if_failed)
     try:
@@ -73,5 +88,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _tell_if_failed(helper: asyncio.Task[None]) -> None:
     """Readers poll, so they go on without it; but somebody must know."""
     if not helper.cancelled() and (error := helper.exception()) is not None:
-        _logger.error("a helper task ended; wake-ups are slow until the next restart", task=helper.get_name(),
-                      exc_info=error)
+        _logger.error(
+            "a helper task ended; wake-ups are slow until the next restart", task=helper.get_name(), exc_info=error
+        )

@@ -17,11 +17,15 @@ from workflow_orchestration.domain.roles import PERMISSIONS, Operation, Principa
 
 COOKIE = "wo_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_BEARER = HTTPBearer(scheme_name="bearer", bearerFormat="JWT", auto_error=False,
-                     description="A JWT of a trusted issuer.")
-_COOKIE = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False,
-                       description="The same JWT, for the pages; writes also need `HX-Request` or an `Origin` equal "
-                       "to the host.")
+_BEARER = HTTPBearer(
+    scheme_name="bearer", bearerFormat="JWT", auto_error=False, description="A JWT of a trusted issuer."
+)
+_COOKIE = APIKeyCookie(
+    name=COOKIE,
+    scheme_name="session",
+    auto_error=False,
+    description="The same JWT, for the pages; writes also need `HX-Request` or an `Origin` equal to the host.",
+)
 
 
 class Allowed:
@@ -30,9 +34,12 @@ class Allowed:
     def __init__(self, operation: Operation | None) -> None:
         self.operation = operation
 
-    async def __call__(self, request: Request,
-                       bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
-                       cookie: Annotated[str | None, Security(_COOKIE)] = None) -> Principal:
+    async def __call__(
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+        cookie: Annotated[str | None, Security(_COOKIE)] = None,
+    ) -> Principal:
         principal = request.state.principal
         assert isinstance(principal, Principal)
         return principal
@@ -81,5 +88,7 @@ def _check_same_site(request: Request) -> None:
     origin = request.headers.get("origin")
     if "hx-request" in request.headers or (origin and urlsplit(origin).netloc == request.headers.get("host")):
         return
-    raise Forbidden("a write with the session cookie must come from our own pages",
-                    fix="Send the token as `Authorization: Bearer`, or use the pages.")
+    raise Forbidden(
+        "a write with the session cookie must come from our own pages",
+        fix="Send the token as `Authorization: Bearer`, or use the pages.",
+    )

@@ -88,8 +88,21 @@ async def record_refusal(services: Services, request: Request, principal: Princi
     """In a transaction of its own: the refused one kept nothing."""
 
     async def record(conn: Conn) -> None:
-        await log.append(conn, log.SYSTEM, [log.Entry("decision.refused", principal.actor(), {
-            "approval_id": request.path_params.get("approval_id"), "type": type(error).__name__,
-            "detail": error.detail, "request_id": problems.request_id(request)})])
+        await log.append(
+            conn,
+            log.SYSTEM,
+            [
+                log.Entry(
+                    "decision.refused",
+                    principal.actor(),
+                    {
+                        "approval_id": request.path_params.get("approval_id"),
+                        "type": type(error).__name__,
+                        "detail": error.detail,
+                        "request_id": problems.request_id(request),
+                    },
+                )
+            ],
+        )
 
     await services.write(record)

@@ -24,8 +24,10 @@ _LOOK_SECONDS = 0.1
 def check_all_desks(principal: Principal) -> None:
     """A period's log, and the stream `system`, speak of every desk."""
     if ALL_DESKS not in principal.desks:
-        raise Forbidden("this spans all desks, and your token names some",
-                        fix=f"Use a token with desk `{ALL_DESKS}`, or read case by case.")
+        raise Forbidden(
+            "this spans all desks, and your token names some",
+            fix=f"Use a token with desk `{ALL_DESKS}`, or read case by case.",
+        )
 
 
 async def check_stream(services: Services, principal: Principal, stream: str | None) -> None:

@@ -36,8 +36,9 @@ class Keys:
         if key is not None:
             return key
         if not self._keys:
-            raise NotReady("the token issuer's keys cannot be fetched",
-                           fix="Try again; if it stays, tell the operators.")
+            raise NotReady(
+                "the token issuer's keys cannot be fetched", fix="Try again; if it stays, tell the operators."
+            )
         raise jwt.InvalidKeyError("unknown key id")
 
     def _pick(self, kid: object) -> jwt.PyJWK | None:
@@ -64,5 +65,6 @@ class Keys:
         if not isinstance(document, dict):
             raise ValueError("the key set is not a JSON object")
         found = jwt.PyJWKSet.from_dict(document).keys
-        return {key.key_id: key for key in found
-                if key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig")}
+        return {
+            key.key_id: key for key in found if key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig")
+        }

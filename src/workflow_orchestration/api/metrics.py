@@ -19,10 +19,19 @@ _READ_SECONDS = 5
 class Metrics:
     def __init__(self, pool: Pool) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("wo_http_requests", "Requests by route template, method and status.",
-                                ("route", "method", "status"), registry=self.registry)
-        self.seconds = Histogram("wo_http_request_seconds", "Seconds from the request to its answer's end.",
-                                 ("route", "method"), buckets=_BUCKETS, registry=self.registry)
+        self.requests = Counter(
+            "wo_http_requests",
+            "Requests by route template, method and status.",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "wo_http_request_seconds",
+            "Seconds from the request to its answer's end.",
+            ("route", "method"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
         self.streams = Gauge("wo_http_open_streams", "Event streams open now.", registry=self.registry)
         self.registry.register(_PoolNumbers(pool))
         ProcessCollector(registry=self.registry)
@@ -61,6 +70,8 @@ def _response(metrics: Metrics, request_line: bytes) -> bytes:
     if (method, path) != (b"GET", b"/metrics"):
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     body = generate_latest(metrics.registry)
-    head = (f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n")
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
     return head.encode() + body

@@ -73,5 +73,11 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 
 def _line(scope: Scope, method: str, status: int, seconds: float) -> dict[str, Any]:
     principal = scope["state"].get("principal")
-    return {"request_id": scope["state"]["request_id"], "method": method, "path": scope["path"], "status": status,
-            "ms": round(seconds * 1000, 1), "principal": principal.id if principal else None}
+    return {
+        "request_id": scope["state"]["request_id"],
+        "method": method,
+        "path": scope["path"],
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "principal": principal.id if principal else None,
+    }

@@ -57,8 +57,16 @@ def request_id(request: Request) -> str:
 
 def document(error: PlatformError, request: Request) -> dict[str, Any]:
     extra = {k: v for k, v in error.extra.items() if v is not None}
-    return {"type": type(error).__name__, "title": error.title, "status": error.status, "detail": error.detail,
-            "fix": error.fix, "instance": request.url.path, "request_id": request_id(request), **plain(extra)}
+    return {
+        "type": type(error).__name__,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "fix": error.fix,
+        "instance": request.url.path,
+        "request_id": request_id(request),
+        **plain(extra),
+    }
 
 
 def as_platform_error(error: Exception) -> PlatformError:
@@ -74,8 +82,11 @@ def as_platform_error(error: Exception) -> PlatformError:
         case psycopg.DataError():
             return InvalidRequest("a value is outside what can be stored", fix="Correct it; see the API's reference.")
     if isinstance(error, TRANSIENT):
-        return Conflict("others kept changing this at the same time; nothing of your request was kept",
-                        fix="Send the same request again.", retry_after=_BUSY_SECONDS)
+        return Conflict(
+            "others kept changing this at the same time; nothing of your request was kept",
+            fix="Send the same request again.",
+            retry_after=_BUSY_SECONDS,
+        )
     if isinstance(error, _NO_SCHEMA):
         return NotReady("the database's schema is older than this code", retry_after=_DOWN_SECONDS)
     if isinstance(error, _UNREACHABLE):
@@ -84,8 +95,13 @@ def as_platform_error(error: Exception) -> PlatformError:
 
 
 def _invalid(errors: Iterable[Mapping[str, Any]]) -> InvalidRequest:
-    named = [{"field": ".".join(str(part) for part in e["loc"] if part != "body") or "body",
-              "cause": str(e["msg"]).removeprefix("Value error, ")} for e in errors]
+    named = [
+        {
+            "field": ".".join(str(part) for part in e["loc"] if part != "body") or "body",
+            "cause": str(e["msg"]).removeprefix("Value error, "),
+        }
+        for e in errors
+    ]
     return InvalidRequest("; ".join(f"{e['field']}: {e['cause']}" for e in named[:3]), errors=named)
 
 
@@ -108,15 +124,22 @@ def documented(*kinds: type[PlatformError]) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         error = kind()
-        entry = found.setdefault(kind.status, {
-            "description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}, "examples": {}}}})
+        entry = found.setdefault(
+            kind.status, {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}, "examples": {}}}}
+        )
         entry["description"] = f"{entry['description']} {kind.__name__}: {error.title}.".strip()
-        entry["content"][MEDIA_TYPE]["examples"][kind.__name__] = {"value": {
-            "type": kind.__name__, "title": error.title, "status": kind.status, "detail": error.title,
-            "fix": error.fix, "instance": "/v1/cases", "request_id": "019aabcd-0000-7000-8000-000000000000"}}
+        entry["content"][MEDIA_TYPE]["examples"][kind.__name__] = {
+            "value": {
+                "type": kind.__name__,
+                "title": error.title,
+                "status": kind.status,
+                "detail": error.title,
+                "fix": error.fix,
+                "instance": "/v1/cases",
+                "request_id": "019aabcd-0000-7000-8000-000000000000",
+            }
+        }
     return found
-
-
 
 
 def merged(*tables: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
@@ -130,5 +153,7 @@ def merged(*tables: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str
 
 def _beside(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     examples = {**one["content"][MEDIA_TYPE]["examples"], **other["content"][MEDIA_TYPE]["examples"]}
-    return {"description": f"{one['description']} {other['description']}",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}, "examples": examples}}}
+    return {
+        "description": f"{one['description']} {other['description']}",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}, "examples": examples}},
+    }

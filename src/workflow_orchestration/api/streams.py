@@ -32,8 +32,15 @@ def event(row: Row) -> ServerSentEvent:
     return ServerSentEvent(canonical(log.as_told(row)).decode(), event=row["type"], id=str(row["seq"]))
 
 
-async def follow(services: Services, case_id: str, principal: Principal, *, after: int,
-                 until: float, show: Callable[[Row], ServerSentEvent] = event) -> AsyncIterator[ServerSentEvent]:
+async def follow(
+    services: Services,
+    case_id: str,
+    principal: Principal,
+    *,
+    after: int,
+    until: float,
+    show: Callable[[Row], ServerSentEvent] = event,
+) -> AsyncIterator[ServerSentEvent]:
     """Every entry after a number, live, until the case has ended; `until` is when the reader's token expires.
 
     `show` is how an entry is told: as JSON, or by a page as HTML.

@@ -43,8 +43,15 @@ def issue(settings: Settings, user: str, roles: Sequence[str], desks: Sequence[s
     if unknown:
         raise SettingsError(f"role {unknown[0]} is unknown", fix=f"Use some of: {', '.join(sorted(_ROLES))}.")
     now = datetime.now(UTC)
-    claims = {"iss": LOCAL_ISSUER, "aud": AUDIENCE, "sub": user, "roles": list(roles), "desks": list(desks),
-              "iat": now, "exp": now + timedelta(minutes=minutes)}
+    claims = {
+        "iss": LOCAL_ISSUER,
+        "aud": AUDIENCE,
+        "sub": user,
+        "roles": list(roles),
+        "desks": list(desks),
+        "iat": now,
+        "exp": now + timedelta(minutes=minutes),
+    }
     return jwt.encode(claims, settings.local_issuer_key.get_secret_value(), algorithm="HS256")
 
 
@@ -82,8 +89,15 @@ _LOCAL = OidcIssuer(name="local", issuer=LOCAL_ISSUER, jwks_url="", audience=AUD
 
 
 def _decode(token: str, key: str | jwt.PyJWK, algorithms: list[str], issuer: OidcIssuer) -> dict[str, Any]:
-    return jwt.decode(token, key, algorithms=algorithms, issuer=issuer.issuer, audience=issuer.audience,
-                      leeway=_LEEWAY_SECONDS, options={"require": _REQUIRED})
+    return jwt.decode(
+        token,
+        key,
+        algorithms=algorithms,
+        issuer=issuer.issuer,
+        audience=issuer.audience,
+        leeway=_LEEWAY_SECONDS,
+        options={"require": _REQUIRED},
+    )
 
 
 def _principal(claims: dict[str, Any], issuer: OidcIssuer) -> Principal:

@@ -153,8 +153,12 @@ def assign(
     _tell(session(ctx).api.post(at("/v1/cases/{}/assign", case), {"assignee": assignee, "desk": desk}), as_json)
 
 
-@group.command(epilog=example("wo cases hold 0198... --comment 'dispute 4711'",
-                              "wo cases hold 0198... --end --comment 'dispute 4711 is settled'"))
+@group.command(
+    epilog=example(
+        "wo cases hold 0198... --comment 'dispute 4711'",
+        "wo cases hold 0198... --end --comment 'dispute 4711 is settled'",
+    )
+)
 def hold(
     ctx: typer.Context,
     case: CaseId,

@@ -74,9 +74,7 @@ class Classification(Record):
     notes: tuple[str, ...] = ()
 
 
-NO_EXCEPTION = Classification(
-    root_cause="NONE", fault=FaultSide.UNKNOWN, action="CLOSE_NO_ACTION", exception=False
-)
+NO_EXCEPTION = Classification(root_cause="NONE", fault=FaultSide.UNKNOWN, action="CLOSE_NO_ACTION", exception=False)
 
 
 @cache

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from typing_extensions import Self
 
 from workflow_orchestration.domain.errors import InvalidRequest
 from workflow_orchestration.domain.roles import Role
@@ -41,6 +40,10 @@ def parse(body: dict[str, Any]) -> Decision:
     try:
         return Decision.model_validate(body)
     except ValidationError as error:
-        raise InvalidRequest("the decision cannot be used", errors=[
-            {"field": ".".join(map(str, e["loc"])) or "decision", "cause": e["msg"].removeprefix("Value error, ")}
-            for e in error.errors()]) from None
+        raise InvalidRequest(
+            "the decision cannot be used",
+            errors=[
+                {"field": ".".join(map(str, e["loc"])) or "decision", "cause": e["msg"].removeprefix("Value error, ")}
+                for e in error.errors()
+            ],
+        ) from None

@@ -91,9 +91,7 @@ def valid_params(action: Action, params: dict[str, Any]) -> Params:
     try:
         return action.params.model_validate(params)
     except ValidationError as error:
-        errors = [
-            {"field": ".".join(map(str, e["loc"])), "cause": e["msg"]} for e in error.errors(include_url=False)
-        ]
+        errors = [{"field": ".".join(map(str, e["loc"])), "cause": e["msg"]} for e in error.errors(include_url=False)]
         named = "; ".join(f"{e['field']}: {e['cause']}" for e in errors)
         raise InvalidRequest(f"The parameters of {action.name} are wrong: {named}.", errors=errors) from error
 
@@ -113,9 +111,7 @@ def _only_editable(action: Action, computed: Params, edited: Params) -> None:
 def _build(facts: Facts, assessment: Assessment, action: Action, params: Params) -> Proposal:
     steps = action.steps(facts, params)
     replacement = action.replacement(facts, params)
-    raised = tiers.raised(
-        action.tier(facts, assessment, params), facts, assessment, cancels=replacement is not None
-    )
+    raised = tiers.raised(action.tier(facts, assessment, params), facts, assessment, cancels=replacement is not None)
     context = validators.Context(
         facts=facts, assessment=assessment, action=action.name, params=plain(params), tier=raised.tier,
         diff=action.diff(facts, assessment, params), steps=steps, replacement=replacement,

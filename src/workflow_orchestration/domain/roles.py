@@ -51,8 +51,14 @@ class Operation(StrEnum):
     LOG_READ = "log.read"
 
 
-_READ = {Operation.CASE_READ, Operation.APPROVAL_READ, Operation.TASK_READ, Operation.EFFECT_READ,
-         Operation.BOOK_READ, Operation.KILL_READ}
+_READ = {
+    Operation.CASE_READ,
+    Operation.APPROVAL_READ,
+    Operation.TASK_READ,
+    Operation.EFFECT_READ,
+    Operation.BOOK_READ,
+    Operation.KILL_READ,
+}
 _WORK = _READ | {Operation.CASE_OPEN, Operation.CASE_COMMENT, Operation.TASK_COMPLETE, Operation.MESSAGE_POST}
 _DECIDE = _WORK | {Operation.APPROVAL_DECIDE, Operation.CASE_ASSIGN, Operation.CASE_REOPEN, Operation.CASE_CANCEL}
 
@@ -61,17 +67,36 @@ PERMISSIONS: dict[Role, frozenset[Operation]] = {
     Role.OPS_ANALYST: frozenset(_WORK | {Operation.CASE_ASSIGN, Operation.CASE_REOPEN, Operation.CASE_CANCEL}),
     Role.OPS_APPROVER: frozenset(_DECIDE),
     Role.OPS_SUPERVISOR: frozenset(_DECIDE | {Operation.EFFECT_MANAGE, Operation.KILL_WRITE}),
-    Role.SSI_CONTROLLER: frozenset(_READ | {Operation.APPROVAL_DECIDE, Operation.CASE_COMMENT,
-                                            Operation.TASK_COMPLETE}),
-    Role.COMPLIANCE: frozenset(_READ | {Operation.APPROVAL_DECIDE, Operation.CASE_COMMENT, Operation.TASK_COMPLETE,
-                                        Operation.CASE_HOLD, Operation.KILL_WRITE, Operation.LOG_READ}),
+    Role.SSI_CONTROLLER: frozenset(
+        _READ | {Operation.APPROVAL_DECIDE, Operation.CASE_COMMENT, Operation.TASK_COMPLETE}
+    ),
+    Role.COMPLIANCE: frozenset(
+        _READ
+        | {
+            Operation.APPROVAL_DECIDE,
+            Operation.CASE_COMMENT,
+            Operation.TASK_COMPLETE,
+            Operation.CASE_HOLD,
+            Operation.KILL_WRITE,
+            Operation.LOG_READ,
+        }
+    ),
     Role.DESK_HEAD: frozenset(_WORK | {Operation.CASE_REOPEN, Operation.CASE_CANCEL}),
     Role.AUDITOR: frozenset(_READ | {Operation.LOG_READ}),
-    Role.OPERATOR: frozenset({Operation.BOOK_READ, Operation.BOOK_WRITE, Operation.EFFECT_READ,
-                              Operation.EFFECT_MANAGE, Operation.KILL_READ, Operation.KILL_WRITE}),
+    Role.OPERATOR: frozenset(
+        {
+            Operation.BOOK_READ,
+            Operation.BOOK_WRITE,
+            Operation.EFFECT_READ,
+            Operation.EFFECT_MANAGE,
+            Operation.KILL_READ,
+            Operation.KILL_WRITE,
+        }
+    ),
     Role.EVENT_INGEST: frozenset({Operation.MESSAGE_POST}),
-    Role.AIRFLOW: frozenset({Operation.CASE_OPEN, Operation.CASE_READ, Operation.CASE_CANCEL,
-                             Operation.BOOK_READ, Operation.BOOK_WRITE}),
+    Role.AIRFLOW: frozenset(
+        {Operation.CASE_OPEN, Operation.CASE_READ, Operation.CASE_CANCEL, Operation.BOOK_READ, Operation.BOOK_WRITE}
+    ),
 }
 
 #: Desk of a case whose account is not in the book; everybody who may assign sees it.
@@ -96,8 +121,11 @@ class Principal:
 
     def actor(self) -> dict[str, object]:
         """As the log names them."""
-        return {"type": "service" if self.roles & {Role.EVENT_INGEST, Role.AIRFLOW} else "human",
-                "id": self.id, "roles": sorted(self.roles)}
+        return {
+            "type": "service" if self.roles & {Role.EVENT_INGEST, Role.AIRFLOW} else "human",
+            "id": self.id,
+            "roles": sorted(self.roles),
+        }
 
 
 @dataclass(frozen=True)
@@ -121,8 +149,13 @@ QUORUMS: dict[Tier, Quorum] = {
 }
 
 #: Where an approval goes when nobody decides in time, or on escalate. Nothing is decided by a timer.
-NEXT_TIER: dict[Tier, Tier] = {Tier.T0: Tier.T1, Tier.T1: Tier.T2, Tier.T2: Tier.T3, Tier.T3: Tier.T3,
-                               Tier.STOP: Tier.STOP}
+NEXT_TIER: dict[Tier, Tier] = {
+    Tier.T0: Tier.T1,
+    Tier.T1: Tier.T2,
+    Tier.T2: Tier.T3,
+    Tier.T3: Tier.T3,
+    Tier.STOP: Tier.STOP,
+}
 
 
 def quorum_met(tier: Tier, approvers: list[frozenset[Role]]) -> bool:

@@ -41,9 +41,15 @@ class ProposalRow:
 
 
 async def put_proposal(conn: Conn, proposal: ProposalRow) -> None:
-    await conn.execute(SQL["insert_proposal"], {
-        **vars(proposal), "content": jsonb(proposal.content), "makers": list(proposal.makers),
-        "tier": proposal.tier.value})
+    await conn.execute(
+        SQL["insert_proposal"],
+        {
+            **vars(proposal),
+            "content": jsonb(proposal.content),
+            "makers": list(proposal.makers),
+            "tier": proposal.tier.value,
+        },
+    )
 
 
 async def get_proposal(conn: Conn, proposal_id: str) -> Row:
@@ -54,34 +60,54 @@ async def get_proposal(conn: Conn, proposal_id: str) -> Row:
 
 
 async def put_validations(conn: Conn, proposal_id: str, stage: str, outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        await conn.execute(SQL["put_validation"], {**outcome.model_dump(), "proposal_id": proposal_id,
-                                                   "stage": stage})
+    if outcomes:
+        params = {"proposal_id": proposal_id, "stage": stage, "outcomes": jsonb(list(outcomes))}
+        await conn.execute(SQL["put_validations"], params)
 
 
 async def validations(conn: Conn, proposal_id: str) -> list[Row]:
     return await rows(conn, SQL["validations"], {"proposal_id": proposal_id})
 
 
-async def open_approval(conn: Conn, proposal: Row, *, interrupt_id: str, tier: Tier, requester: str,
-                        policy: Policy) -> Row | None:
+async def open_approval(
+    conn: Conn, proposal: Row, *, interrupt_id: str, tier: Tier, requester: str, policy: Policy
+) -> Row | None:
     """Open the approval an interrupt waits for, with its timers and events; None when one is pending already."""
-    row = await one(conn, SQL["insert"], {
-        "id": new_id(), "case_id": proposal["case_id"], "thread_id": proposal["thread_id"],
-        "proposal_id": proposal["id"], "interrupt_id": interrupt_id, "payload_hash": proposal["payload_hash"],
-        "tier": tier.value, "requester": requester, "makers": list(proposal["makers"]),
-        "minutes": policy.approval_minutes})
+    row = await one(
+        conn,
+        SQL["insert"],
+        {
+            "id": new_id(),
+            "case_id": proposal["case_id"],
+            "thread_id": proposal["thread_id"],
+            "proposal_id": proposal["id"],
+            "interrupt_id": interrupt_id,
+            "payload_hash": proposal["payload_hash"],
+            "tier": tier.value,
+            "requester": requester,
+            "makers": list(proposal["makers"]),
+            "minutes": policy.approval_minutes,
+        },
+    )
     if row is None:
         return None
     case_id, approval_id = str(row["case_id"]), str(row["id"])
     await conn.execute(SQL["name_successor"], {"successor": row["id"], "thread_id": row["thread_id"]})
-    for what, seconds in (("approval_expiring", max(0, policy.approval_minutes - policy.warning_minutes) * 60),
-                          ("approval_expiry", policy.approval_minutes * 60)):
-        await work.insert_in(conn, "deadline", seconds=seconds, case_id=case_id,
-                             payload={"what": what, "ref": approval_id})
-    said = {"approval_id": approval_id, "tier": tier.value, "needed": QUORUMS[tier].needed,
-            "payload_hash": row["payload_hash"], "proposal_id": str(proposal["id"]),
-            "expires_at": row["expires_at"]}
+    for what, seconds in (
+        ("approval_expiring", max(0, policy.approval_minutes - policy.warning_minutes) * 60),
+        ("approval_expiry", policy.approval_minutes * 60),
+    ):
+        await work.insert_in(
+            conn, "deadline", seconds=seconds, case_id=case_id, payload={"what": what, "ref": approval_id}
+        )
+    said = {
+        "approval_id": approval_id,
+        "tier": tier.value,
+        "needed": QUORUMS[tier].needed,
+        "payload_hash": row["payload_hash"],
+        "proposal_id": str(proposal["id"]),
+        "expires_at": row["expires_at"],
+    }
     await effects.put_webhooks(conn, policy.webhook_urls, "approval.opened", case_id, said)
     await log.append(conn, case_id, [log.Entry("approval.opened", log.WORKER, said)])
     return row
@@ -107,8 +133,9 @@ async def lock(conn: Conn, approval_id: str) -> Row:
     return row
 
 
-async def set_state(conn: Conn, approval_id: str, state: str, *, what: str | None = None,
-                    by: str | None = None) -> None:
+async def set_state(
+    conn: Conn, approval_id: str, state: str, *, what: str | None = None, by: str | None = None
+) -> None:
     await conn.execute(SQL["set_state"], {"id": approval_id, "state": state, "what": what, "by": by})
 
 
@@ -118,8 +145,11 @@ async def supersede_pending(conn: Conn, interrupt_id: str, what: str) -> Row | N
     if row is None:
         return None
     await set_state(conn, str(row["id"]), "superseded", what=what)
-    await log.append(conn, str(row["case_id"]), [log.Entry("approval.superseded", log.WORKER, {
-        "approval_id": str(row["id"]), "by_what": what})])
+    await log.append(
+        conn,
+        str(row["case_id"]),
+        [log.Entry("approval.superseded", log.WORKER, {"approval_id": str(row["id"]), "by_what": what})],
+    )
     return row
 
 
@@ -131,11 +161,21 @@ async def decisions(conn: Conn, approval_id: str) -> list[Row]:
     return await rows(conn, SQL["decisions"], {"approval_id": approval_id})
 
 
-async def page(conn: Conn, principal: Principal, *, state: str | None = None, case_id: str | None = None,
-               limit: int = 100) -> list[Row]:
+async def page(
+    conn: Conn, principal: Principal, *, state: str | None = None, case_id: str | None = None, limit: int = 100
+) -> list[Row]:
     """Approvals a principal's desks may see, soonest deadline first."""
-    return await rows(conn, SQL["list"], {"all_desks": ALL_DESKS in principal.desks, "desks": list(principal.desks),
-                                          "state": state, "case_id": case_id, "limit": limit})
+    return await rows(
+        conn,
+        SQL["list"],
+        {
+            "all_desks": ALL_DESKS in principal.desks,
+            "desks": list(principal.desks),
+            "state": state,
+            "case_id": case_id,
+            "limit": limit,
+        },
+    )
 
 
 async def hash_approved(conn: Conn, approval_id: str) -> str | None:

@@ -8,9 +8,11 @@ on conflict (id) do update set content = excluded.content, payload_hash = exclud
 -- name: get_proposal
 select * from proposals where id = %(id)s
 
--- name: put_validation
+-- name: put_validations
+-- all of one stage in one statement; a validator answers once a stage
 insert into validations (proposal_id, validator, stage, version, outcome, detail)
-values (%(proposal_id)s, %(validator)s, %(stage)s, %(version)s, %(outcome)s, %(detail)s)
+select %(proposal_id)s, v.validator, %(stage)s, v.version, v.outcome, v.detail
+from jsonb_to_recordset(%(outcomes)s) as v (validator text, version text, outcome text, detail text)
 on conflict (proposal_id, validator, stage) do update
 set version = excluded.version, outcome = excluded.outcome, detail = excluded.detail, at = now()
 

@@ -26,8 +26,9 @@ async def put(conn: Conn, kind: str, found: Sequence[book.Row], actor: dict[str,
             counts["unchanged"] += 1
             continue
         version = old["version"] + 1 if old else 1
-        await conn.execute(SQL["insert"], {"kind": kind, "key": row.key, "version": version, "data": jsonb(data),
-                                           "by": actor["id"]})
+        await conn.execute(
+            SQL["insert"], {"kind": kind, "key": row.key, "version": version, "data": jsonb(data), "by": actor["id"]}
+        )
         stored[row.key] = {"key": row.key, "version": version, "data": data}
         counts["changed" if old else "new"] += 1
     if counts["new"] or counts["changed"]:

@@ -19,8 +19,26 @@ from workflow_orchestration.store import log, work
 from workflow_orchestration.store.db import Conn, RacedError, Row, jsonb, new_id, one, queries, rows
 
 SQL = queries(__file__)
-_UPDATABLE = ("status", "phase", "title", "desk", "owner", "assignee", "owner_role", "root_cause", "fault_side",
-              "exposure_eur", "priority", "band", "cutoff_at", "status_as_of", "changed_seq", "expires_at", "findings", "legal_hold")
+_UPDATABLE = (
+    "status",
+    "phase",
+    "title",
+    "desk",
+    "owner",
+    "assignee",
+    "owner_role",
+    "root_cause",
+    "fault_side",
+    "exposure_eur",
+    "priority",
+    "band",
+    "cutoff_at",
+    "status_as_of",
+    "changed_seq",
+    "expires_at",
+    "findings",
+    "legal_hold",
+)
 
 
 @dataclass(frozen=True)
@@ -39,21 +57,51 @@ class NewCase:
 
 async def open_case(conn: Conn, new: NewCase, actor: dict[str, Any]) -> tuple[Row, bool]:
     """The case of this key and whether it is new. A new one gets its first thread, run and log entry."""
-    case = await one(conn, SQL["insert"], {
-        "id": new_id(), "workflow": new.workflow, "key": new.key, "desk": new.desk, "title": new.title,
-        "requester": new.requester, "owner": new.owner, "input": jsonb(new.input or {}), "account": new.account,
-        "reference": new.reference, "expires_at": new.expires_at})
+    case = await one(
+        conn,
+        SQL["insert"],
+        {
+            "id": new_id(),
+            "workflow": new.workflow,
+            "key": new.key,
+            "desk": new.desk,
+            "title": new.title,
+            "requester": new.requester,
+            "owner": new.owner,
+            "input": jsonb(new.input or {}),
+            "account": new.account,
+            "reference": new.reference,
+            "expires_at": new.expires_at,
+        },
+    )
     if case is None:
         found = await one(conn, SQL["by_key"], {"workflow": new.workflow, "key": new.key})
         assert found is not None
         return found, False
     await start_thread(conn, str(case["id"]))
     if new.expires_at is not None:
-        await work.insert(conn, "deadline", case_id=str(case["id"]), not_before=new.expires_at,
-                          payload={"what": "case_expiry"})
-    await log.append(conn, str(case["id"]), [log.Entry("case.opened", actor, {
-        "workflow": new.workflow, "key": new.key, "desk": new.desk, "requester": new.requester,
-        "reference": new.reference, "account": new.account, "after": state_sha(case)})])
+        await work.insert(
+            conn, "deadline", case_id=str(case["id"]), not_before=new.expires_at, payload={"what": "case_expiry"}
+        )
+    await log.append(
+        conn,
+        str(case["id"]),
+        [
+            log.Entry(
+                "case.opened",
+                actor,
+                {
+                    "workflow": new.workflow,
+                    "key": new.key,
+                    "desk": new.desk,
+                    "requester": new.requester,
+                    "reference": new.reference,
+                    "account": new.account,
+                    "after": state_sha(case),
+                },
+            )
+        ],
+    )
     return case, True
 
 
@@ -115,8 +163,9 @@ async def update(conn: Conn, case_id: str, **changes: Any) -> tuple[Row, dict[st
     return after, {**said, "before": state_sha(before), "after": state_sha(after)}
 
 
-async def change(conn: Conn, case_id: str, actor: dict[str, Any], entry: str, data: dict[str, Any] | None = None,
-                 **changes: Any) -> Row:
+async def change(
+    conn: Conn, case_id: str, actor: dict[str, Any], entry: str, data: dict[str, Any] | None = None, **changes: Any
+) -> Row:
     """`update` with its log entry."""
     after, said = await update(conn, case_id, **changes)
     await log.append(conn, case_id, [log.Entry(entry, actor, {**(data or {}), **said})])
@@ -126,12 +175,20 @@ async def change(conn: Conn, case_id: str, actor: dict[str, Any], entry: str, da
 async def add_references(conn: Conn, case: Row, references: Sequence[str | None]) -> None:
     """References by which later messages find this case."""
     for reference in dict.fromkeys(r for r in references if r):
-        await conn.execute(SQL["add_reference"], {"workflow": case["workflow"], "account": case["account"] or "",
-                                                  "reference": reference, "case_id": case["id"]})
+        await conn.execute(
+            SQL["add_reference"],
+            {
+                "workflow": case["workflow"],
+                "account": case["account"] or "",
+                "reference": reference,
+                "case_id": case["id"],
+            },
+        )
 
 
-async def find_by_reference(conn: Conn, workflow: str, account: str | None,
-                            references: Sequence[str | None]) -> str | None:
+async def find_by_reference(
+    conn: Conn, workflow: str, account: str | None, references: Sequence[str | None]
+) -> str | None:
     known = [r for r in references if r]
     if not known:
         return None
@@ -163,14 +220,30 @@ async def current_thread(conn: Conn, case_id: str, *, lock: bool = False) -> Row
 FILTERS = ("status", "desk", "workflow", "phase", "root_cause", "band", "assignee", "reference")
 
 
-async def page(conn: Conn, principal: Principal, *, filters: dict[str, str | None], ids: Sequence[str] | None = None,
-               cursor: str | None = None, limit: int = 50) -> tuple[list[Row], str | None]:
+async def page(
+    conn: Conn,
+    principal: Principal,
+    *,
+    filters: dict[str, str | None],
+    ids: Sequence[str] | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[list[Row], str | None]:
     """One page of the queue in priority order, and the cursor of the next."""
     after = _decode_cursor(cursor) if cursor else (None, None)
-    found = await rows(conn, SQL["list"], {
-        **{name: filters.get(name) for name in FILTERS}, "all_desks": ALL_DESKS in principal.desks,
-        "desks": list(principal.desks), "ids": list(ids) if ids is not None else None,
-        "after_priority": after[0], "after_id": after[1], "limit": limit + 1})
+    found = await rows(
+        conn,
+        SQL["list"],
+        {
+            **{name: filters.get(name) for name in FILTERS},
+            "all_desks": ALL_DESKS in principal.desks,
+            "desks": list(principal.desks),
+            "ids": list(ids) if ids is not None else None,
+            "after_priority": after[0],
+            "after_id": after[1],
+            "limit": limit + 1,
+        },
+    )
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
@@ -186,5 +259,6 @@ def _decode_cursor(cursor: str) -> tuple[Decimal, str]:
         priority, last_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         return Decimal(priority), str(UUID(str(last_id)))
     except (ValueError, ArithmeticError, TypeError):
-        raise InvalidRequest("cursor: this is not a cursor that a page returned",
-                             fix="Use `next_cursor` of the page before, or none.") from None
+        raise InvalidRequest(
+            "cursor: this is not a cursor that a page returned", fix="Use `next_cursor` of the page before, or none."
+        ) from None

@@ -36,10 +36,20 @@ async def open_for_book(conn: Conn, opening: Opening, principal: Principal) -> t
     if not principal.sees(desk):
         raise Forbidden(f"desk {desk} is not one of yours")
     key = f"{opening.account}/{base_reference(opening.reference)}"
-    case, fresh = await cases.open_case(conn, cases.NewCase(
-        workflow=opening.workflow, key=key, desk=desk, requester=principal.id, account=opening.account,
-        reference=opening.reference, title=opening.title or f"opened by {principal.id}",
-        expires_at=opening.expires_at), principal.actor())
+    case, fresh = await cases.open_case(
+        conn,
+        cases.NewCase(
+            workflow=opening.workflow,
+            key=key,
+            desk=desk,
+            requester=principal.id,
+            account=opening.account,
+            reference=opening.reference,
+            title=opening.title or f"opened by {principal.id}",
+            expires_at=opening.expires_at,
+        ),
+        principal.actor(),
+    )
     if fresh:
         await cases.add_references(conn, case, references)
     elif not principal.sees(case["desk"]):
@@ -64,8 +74,10 @@ def ensured(asked: dict[str, Any], principal: Principal) -> cases.NewCase:
     desks = sorted(principal.desks - {ALL_DESKS, UNASSIGNED})
     desk = asked.pop("desk") or (desks[0] if len(desks) == 1 else None)
     if desk is None:
-        raise InvalidRequest("desk: you have not exactly one, so name the case's",
-                             errors=[{"field": "desk", "cause": "required, because you do not have exactly one"}])
+        raise InvalidRequest(
+            "desk: you have not exactly one, so name the case's",
+            errors=[{"field": "desk", "cause": "required, because you do not have exactly one"}],
+        )
     if not principal.sees(desk):
         raise Forbidden(f"desk {desk} is not one of yours")
     return cases.NewCase(**asked, desk=desk, requester=principal.id, title=asked["key"])
@@ -93,8 +105,11 @@ async def _check_desk(conn: Conn, desk: str, principal: Principal) -> None:
         raise Forbidden(f"desk {desk} is not one of yours", fix="Somebody who sees both desks must move it.")
     known = sorted({UNASSIGNED, *(a.desk for a in await book.find_all(conn, books.Account))})
     if desk not in known:
-        raise InvalidRequest(f"desk: no account belongs to {desk!r}", fix=f"Use one of: {', '.join(known)}.",
-                             errors=[{"field": "desk", "cause": "not a desk of the book"}])
+        raise InvalidRequest(
+            f"desk: no account belongs to {desk!r}",
+            fix=f"Use one of: {', '.join(known)}.",
+            errors=[{"field": "desk", "cause": "not a desk of the book"}],
+        )
 
 
 async def comment(conn: Conn, case_id: str, text: str, principal: Principal) -> int:
@@ -121,14 +136,24 @@ async def reopen(conn: Conn, case_id: str, why: str, principal: Principal) -> Ro
     return await cases.get(conn, case_id)
 
 
-async def complete_task(conn: Conn, task_id: str, principal: Principal, *, result: dict[str, Any],
-                        comment: str | None) -> Row:
+async def complete_task(
+    conn: Conn, task_id: str, principal: Principal, *, result: dict[str, Any], comment: str | None
+) -> Row:
     """End a task and let the thread that waits for it go on."""
     task = await tasks.get_visible(conn, task_id, principal)
     thread = await threads.lock(conn, str(task["thread_id"])) if task["thread_id"] else None
     await tasks.complete(conn, task_id, {**result, **({"comment": comment} if comment else {})}, principal)
     if thread is not None:
         await threads.settle(conn, thread)
-    await log.append(conn, str(task["case_id"]), [log.Entry("task.completed", principal.actor(), {
-        "task_id": task_id, "kind": task["kind"], "result": result, "comment": comment})])
+    await log.append(
+        conn,
+        str(task["case_id"]),
+        [
+            log.Entry(
+                "task.completed",
+                principal.actor(),
+                {"task_id": task_id, "kind": task["kind"], "result": result, "comment": comment},
+            )
+        ],
+    )
     return await tasks.get_visible(conn, task_id, principal)

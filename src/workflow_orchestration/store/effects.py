@@ -40,11 +40,13 @@ def idempotency_key(effect: Row) -> str:
 
 async def put(conn: Conn, effect: NewEffect) -> Row:
     """Write an effect once, with the item that delivers it; a second call returns the first one's row."""
-    fresh = await one(conn, SQL["insert"], {**vars(effect), "id": new_id(),
-                                            "payload_sha": sha256(effect.payload.encode())})
+    fresh = await one(
+        conn, SQL["insert"], {**vars(effect), "id": new_id(), "payload_sha": sha256(effect.payload.encode())}
+    )
     if fresh is not None:
-        await work.insert(conn, "deliver", case_id=effect.case_id, thread_id=effect.thread_id,
-                          effect_id=str(fresh["id"]))
+        await work.insert(
+            conn, "deliver", case_id=effect.case_id, thread_id=effect.thread_id, effect_id=str(fresh["id"])
+        )
     row = await one(conn, SQL["by_key"], {"source": effect.source, "step": effect.step})
     assert row is not None
     return row
@@ -55,8 +57,19 @@ async def put_webhooks(conn: Conn, urls: Sequence[str], event: str, case_id: str
     event_id = new_id()
     body = canonical({"id": event_id, "type": event, "case_id": case_id, "data": data}).decode()
     for n, url in enumerate(urls):
-        await put(conn, NewEffect(case_id=case_id, source=f"webhook:{event_id}", step=str(n), kind="webhook",
-                                  receiver=url, type=event, recipient=url, payload=body))
+        await put(
+            conn,
+            NewEffect(
+                case_id=case_id,
+                source=f"webhook:{event_id}",
+                step=str(n),
+                kind="webhook",
+                receiver=url,
+                type=event,
+                recipient=url,
+                payload=body,
+            ),
+        )
 
 
 async def get_visible(conn: Conn, effect_id: str, principal: Principal) -> Row:
@@ -105,7 +118,24 @@ async def delivered_of_case(conn: Conn, case_id: str) -> list[Row]:
     return await rows(conn, SQL["delivered_of_case"], {"case_id": case_id})
 
 
-async def page(conn: Conn, principal: Principal, *, state: str | None = None, kind: str | None = None,
-               case_id: str | None = None, limit: int = 100) -> list[Row]:
-    return await rows(conn, SQL["list"], {"all_desks": ALL_DESKS in principal.desks, "desks": list(principal.desks),
-                                          "state": state, "kind": kind, "case_id": case_id, "limit": limit})
+async def page(
+    conn: Conn,
+    principal: Principal,
+    *,
+    state: str | None = None,
+    kind: str | None = None,
+    case_id: str | None = None,
+    limit: int = 100,
+) -> list[Row]:
+    return await rows(
+        conn,
+        SQL["list"],
+        {
+            "all_desks": ALL_DESKS in principal.desks,
+            "desks": list(principal.desks),
+            "state": state,
+            "kind": kind,
+            "case_id": case_id,
+            "limit": limit,
+        },
+    )

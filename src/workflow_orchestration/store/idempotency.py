@@ -32,5 +32,13 @@ async def reserve(conn: Conn, principal: str, key: str, body: bytes) -> Answer |
 
 
 async def store(conn: Conn, principal: str, key: str, answer: Answer) -> None:
-    await conn.execute(SQL["store"], {"principal": principal, "key": key, "status": answer.status,
-                                      "body": jsonb(answer.body), "location": answer.location})
+    await conn.execute(
+        SQL["store"],
+        {
+            "principal": principal,
+            "key": key,
+            "status": answer.status,
+            "body": jsonb(answer.body),
+            "location": answer.location,
+        },
+    )

@@ -19,9 +19,17 @@ async def put(conn: Conn, scope: str, *, engaged: bool, reason: str, principal: 
         raise InvalidRequest(f"scope: {scope!r} is none", fix="Use all, workflow:<name> or action:<NAME>.")
     row = await one(conn, SQL["put"], {"scope": scope, "engaged": engaged, "reason": reason, "by": principal.id})
     assert row is not None
-    await log.append(conn, log.SYSTEM, [log.Entry(
-        "kill_switch.engaged" if engaged else "kill_switch.released", principal.actor(),
-        {"scope": scope, "reason": reason})])
+    await log.append(
+        conn,
+        log.SYSTEM,
+        [
+            log.Entry(
+                "kill_switch.engaged" if engaged else "kill_switch.released",
+                principal.actor(),
+                {"scope": scope, "reason": reason},
+            )
+        ],
+    )
     return row
 
 

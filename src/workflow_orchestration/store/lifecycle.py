@@ -12,8 +12,13 @@ from workflow_orchestration.store import approvals, cases, effects, log, tasks, 
 from workflow_orchestration.store.db import Conn, RacedError, Row, one
 
 #: Phase a case ends in, by how it ended.
-_LAST_PHASE = {"resolved": "CLOSED", "rejected": "CLOSED", "failed": "ESCALATED", "cancelled": "CANCELLED",
-               "expired": "CANCELLED"}
+_LAST_PHASE = {
+    "resolved": "CLOSED",
+    "rejected": "CLOSED",
+    "failed": "ESCALATED",
+    "cancelled": "CANCELLED",
+    "expired": "CANCELLED",
+}
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,22 @@ async def ensure(conn: Conn, new: cases.NewCase, *, restart_on: Sequence[str], p
     thread = await cases.current_thread(conn, case_id, lock=True)
     case = await cases.get(conn, case_id)
     if case["status"] in restart_on:
-        await cases.reopen(conn, case, principal.actor(), f"ensure after {case['status']}", owner=new.owner,
-                           expires_at=new.expires_at)
+        await cases.reopen(
+            conn, case, principal.actor(), f"ensure after {case['status']}", owner=new.owner, expires_at=new.expires_at
+        )
         if new.expires_at is not None:
-            await work.insert(conn, "deadline", case_id=case_id, not_before=new.expires_at,
-                              payload={"what": "case_expiry"})
+            await work.insert(
+                conn, "deadline", case_id=case_id, not_before=new.expires_at, payload={"what": "case_expiry"}
+            )
         return Ensured(await cases.get(conn, case_id), "restarted", thread["n"] + 1)
     if new.owner is not None and new.owner != case["owner"]:
         case = await cases.change(conn, case_id, principal.actor(), "case.owner", owner=new.owner)
     return Ensured(case, "attached", thread["n"])
 
 
-async def cancel(conn: Conn, case_id: str, *, actor: dict[str, Any], status: str = "cancelled",
-                 owner: str | None = None) -> str:
+async def cancel(
+    conn: Conn, case_id: str, *, actor: dict[str, Any], status: str = "cancelled", owner: str | None = None
+) -> str:
     """End an open case for a person or a deadline; `cancelling` when its worker must stop first.
 
     `owner` given: only the current owner may (a scheduler's late clean-up must not stop its successor's run).
@@ -78,15 +86,19 @@ async def cancel(conn: Conn, case_id: str, *, actor: dict[str, Any], status: str
 
 async def _check_not_raced(conn: Conn, case_id: str, thread_id: str, item: Row | None) -> None:
     """Between looking for the run and locking the thread, a run may have begun: then all is looked at anew."""
-    now = await one(conn, "select id from work_items where thread_id = %(t)s and kind = 'run' "
-                    "and status in ('pending', 'running')", {"t": thread_id})
+    now = await one(
+        conn,
+        "select id from work_items where thread_id = %(t)s and kind = 'run' and status in ('pending', 'running')",
+        {"t": thread_id},
+    )
     current = await cases.current_thread(conn, case_id)
     if (now and now["id"]) != (item and item["id"]) or str(current["id"]) != thread_id:
         raise RacedError("the thread moved on meanwhile")
 
 
-async def end(conn: Conn, case_id: str, thread_id: str, status: str, actor: dict[str, Any],
-              data: dict[str, Any] | None = None) -> None:
+async def end(
+    conn: Conn, case_id: str, thread_id: str, status: str, actor: dict[str, Any], data: dict[str, Any] | None = None
+) -> None:
     """End thread and case together, and withdraw all that was still asked of people and receivers.
 
     The caller holds the locks of the thread's run, if it has one, and of the thread.
@@ -101,8 +113,9 @@ async def end(conn: Conn, case_id: str, thread_id: str, status: str, actor: dict
 
 async def tell_supervisor(conn: Conn, case_id: str, *, source: str, text: str) -> None:
     """A task for the supervisor that outlives its thread."""
-    await tasks.put(conn, case_id=case_id, source=source, step="supervisor", kind="failed", role="ops_supervisor",
-                    text=text)
+    await tasks.put(
+        conn, case_id=case_id, source=source, step="supervisor", kind="failed", role="ops_supervisor", text=text
+    )
 
 
 async def is_expired(conn: Conn, case_id: str) -> bool:

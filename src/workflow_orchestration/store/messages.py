@@ -38,17 +38,29 @@ class Accepted:
 async def accept(conn: Conn, parsed: ParsedMessage, raw: str, principal: Principal) -> Accepted:
     """Store a parsed message and let its cases know."""
     digest = sha256(raw.encode())
-    fresh = await one(conn, SQL["insert"], {
-        "id": new_id(), "sha256": digest, "message_type": parsed.message_type, "sender": parsed.sender,
-        "receiver": parsed.receiver, "sender_ref": parsed.sender_ref, "raw": raw, "principal": principal.id})
+    fresh = await one(
+        conn,
+        SQL["insert"],
+        {
+            "id": new_id(),
+            "sha256": digest,
+            "message_type": parsed.message_type,
+            "sender": parsed.sender,
+            "receiver": parsed.receiver,
+            "sender_ref": parsed.sender_ref,
+            "raw": raw,
+            "principal": principal.id,
+        },
+    )
     if fresh is None:
         known = await one(conn, SQL["by_sha"], {"sha256": digest})
         assert known is not None
         return Accepted(str(known["id"]), True, await _stored_items(conn, str(known["id"])))
     message_id = str(fresh["id"])
     touched = [await _accept_item(conn, message_id, parsed, item, principal) for item in parsed.items]
-    return Accepted(message_id, False, await _stored_items(conn, message_id),
-                    tuple(sorted({case for case in touched if case})))
+    return Accepted(
+        message_id, False, await _stored_items(conn, message_id), tuple(sorted({case for case in touched if case}))
+    )
 
 
 async def get(conn: Conn, message_id: str, principal: Principal) -> dict[str, Any]:
@@ -64,8 +76,10 @@ async def get(conn: Conn, message_id: str, principal: Principal) -> dict[str, An
 
 async def replays(conn: Conn, message_ids: list[str]) -> tuple[str, ...]:
     """Messages that repeat the sender and reference of these with other bytes, in words."""
-    return tuple(f"MT{r['message_type']} {r['sender_ref']} of {r['sender']}, received {r['received_at']:%Y-%m-%dT%H:%M:%SZ}"
-                 for r in await rows(conn, SQL["replays"], {"ids": message_ids}))
+    return tuple(
+        f"MT{r['message_type']} {r['sender_ref']} of {r['sender']}, received {r['received_at']:%Y-%m-%dT%H:%M:%SZ}"
+        for r in await rows(conn, SQL["replays"], {"ids": message_ids})
+    )
 
 
 async def _stored_items(conn: Conn, message_id: str) -> tuple[dict[str, Any], ...]:
@@ -76,8 +90,9 @@ def _item(row: Row) -> dict[str, Any]:
     return {"n": row["n"], "case_id": str(row["case_id"]) if row["case_id"] else None, "reason": row["reason"]}
 
 
-async def _accept_item(conn: Conn, message_id: str, parsed: ParsedMessage, item: MessageItem,
-                       principal: Principal) -> str | None:
+async def _accept_item(
+    conn: Conn, message_id: str, parsed: ParsedMessage, item: MessageItem, principal: Principal
+) -> str | None:
     """Store one item with its case or its reason; returns the case."""
     references = [item.our_ref, item.csd_ref, item.common_ref, item.previous_ref]
     instruction = await book.find_instruction(conn, references[:2])
@@ -96,12 +111,21 @@ async def _accept_item(conn: Conn, message_id: str, parsed: ParsedMessage, item:
     return case_id
 
 
-async def _open(conn: Conn, item: MessageItem, account: str | None, why: str,
-                principal: Principal) -> tuple[str, bool]:
+async def _open(conn: Conn, item: MessageItem, account: str | None, why: str, principal: Principal) -> tuple[str, bool]:
     found = await book.find(conn, books.Account, account)
-    case, fresh = await cases.open_case(conn, cases.NewCase(
-        workflow=SETTLEMENT, key=case_key(item, account), desk=found[0].desk if found else UNASSIGNED,
-        requester=principal.id, title=why, account=account, reference=item.reference), principal.actor())
+    case, fresh = await cases.open_case(
+        conn,
+        cases.NewCase(
+            workflow=SETTLEMENT,
+            key=case_key(item, account),
+            desk=found[0].desk if found else UNASSIGNED,
+            requester=principal.id,
+            title=why,
+            account=account,
+            reference=item.reference,
+        ),
+        principal.actor(),
+    )
     if fresh:
         known = [r for r in (item.our_ref, item.csd_ref, item.common_ref) if r]
         await conn.execute(SQL["adopt"], {"case_id": case["id"], "references": known, "account": account})
@@ -109,14 +133,18 @@ async def _open(conn: Conn, item: MessageItem, account: str | None, why: str,
 
 
 async def _put_item(conn: Conn, message_id: str, item: MessageItem, case_id: str | None, reason: str | None) -> int:
-    row = await one(conn, SQL["insert_item"], {"message_id": message_id, "n": item.n, "record": jsonb(plain(item)),
-                                               "case_id": case_id, "reason": reason})
+    row = await one(
+        conn,
+        SQL["insert_item"],
+        {"message_id": message_id, "n": item.n, "record": jsonb(plain(item)), "case_id": case_id, "reason": reason},
+    )
     assert row is not None
     return int(row["seq"])
 
 
-async def _advance(conn: Conn, case_id: str, message_id: str, item: MessageItem, parsed: ParsedMessage, *,
-                   fresh: bool) -> None:
+async def _advance(
+    conn: Conn, case_id: str, message_id: str, item: MessageItem, parsed: ParsedMessage, *, fresh: bool
+) -> None:
     """Join an item to its case and let the case's thread know."""
     thread = await cases.current_thread(conn, case_id, lock=True)
     earlier = [MessageItem.model_validate(r["record"]) for r in await cases.items(conn, case_id)]
@@ -130,10 +158,26 @@ async def _advance(conn: Conn, case_id: str, message_id: str, item: MessageItem,
     await cases.update(conn, case_id, **now, **({"changed_seq": seq} if changed else {}))
     if changed and not fresh:
         await threads.settle(conn, await cases.current_thread(conn, case_id))
-    await log.append(conn, case_id, [log.Entry("message.received", log.WORKER, {
-        "message_id": message_id, "item": item.n, "type": f"MT{parsed.message_type}", "kind": item.kind,
-        "sender_ref": parsed.sender_ref, "changed": changed, "lines": f"{item.source.first_line}-{item.source.last_line}",
-        "statuses": [f"{s.qualifier}/{s.code}" for s in item.statuses]})])
+    await log.append(
+        conn,
+        case_id,
+        [
+            log.Entry(
+                "message.received",
+                log.WORKER,
+                {
+                    "message_id": message_id,
+                    "item": item.n,
+                    "type": f"MT{parsed.message_type}",
+                    "kind": item.kind,
+                    "sender_ref": parsed.sender_ref,
+                    "changed": changed,
+                    "lines": f"{item.source.first_line}-{item.source.last_line}",
+                    "statuses": [f"{s.qualifier}/{s.code}" for s in item.statuses],
+                },
+            )
+        ],
+    )
 
 
 async def _tell_thread(conn: Conn, case: Row, thread: Row, item: MessageItem, *, seq: int, changed: bool) -> None:

@@ -12,11 +12,19 @@ async def retry_effect(conn: Conn, effect_id: str, principal: Principal, comment
     """Let a refused effect be judged and delivered again, with the same key."""
     effect, _ = await _locked(conn, effect_id, principal)
     if effect["state"] != "refused":
-        raise Conflict(f"the effect is {effect['state']}; only a refused one is tried again",
-                       fix="Nothing is to be retried.", state=effect["state"])
+        raise Conflict(
+            f"the effect is {effect['state']}; only a refused one is tried again",
+            fix="Nothing is to be retried.",
+            state=effect["state"],
+        )
     await effects.set_state(conn, effect_id, "pending")
-    await work.insert(conn, "deliver", case_id=str(effect["case_id"]), effect_id=effect_id,
-                      thread_id=str(effect["thread_id"]) if effect["thread_id"] else None)
+    await work.insert(
+        conn,
+        "deliver",
+        case_id=str(effect["case_id"]),
+        effect_id=effect_id,
+        thread_id=str(effect["thread_id"]) if effect["thread_id"] else None,
+    )
     await _say(conn, effect, "effect.retried", principal, comment)
     return await effects.get_visible(conn, effect_id, principal)
 
@@ -25,8 +33,11 @@ async def cancel_effect(conn: Conn, effect_id: str, principal: Principal, commen
     """Withdraw an effect that is pending or refused; `delivery_in_progress` when its receiver may have it already."""
     effect, thread = await _locked(conn, effect_id, principal)
     if effect["state"] not in ("pending", "refused"):
-        raise Conflict(f"the effect is {effect['state']}; only a pending or refused one can be cancelled",
-                       fix="What has left cannot be called back; what is cancelled stays so.", state=effect["state"])
+        raise Conflict(
+            f"the effect is {effect['state']}; only a pending or refused one can be cancelled",
+            fix="What has left cannot be called back; what is cancelled stays so.",
+            state=effect["state"],
+        )
     await effects.set_state(conn, effect_id, "cancelled")
     if thread is not None:
         await threads.settle(conn, thread)
@@ -42,6 +53,19 @@ async def _locked(conn: Conn, effect_id: str, principal: Principal) -> tuple[Row
 
 
 async def _say(conn: Conn, effect: Row, entry: str, principal: Principal, comment: str | None) -> None:
-    await log.append(conn, str(effect["case_id"]), [log.Entry(entry, principal.actor(), {
-        "effect_id": str(effect["id"]), "key": effects.idempotency_key(effect), "before": effect["state"],
-        "comment": comment})])
+    await log.append(
+        conn,
+        str(effect["case_id"]),
+        [
+            log.Entry(
+                entry,
+                principal.actor(),
+                {
+                    "effect_id": str(effect["id"]),
+                    "key": effects.idempotency_key(effect),
+                    "before": effect["state"],
+                    "comment": comment,
+                },
+            )
+        ],
+    )

@@ -21,7 +21,10 @@ async def case(conn: Conn, case_id: str, principal: Principal) -> Row:
     proposal = await _proposal(conn, str(threads[-1]["id"]))
     content = proposal["content"] if proposal else {}
     return {
-        **row, "threads": threads, "references": await cases.references(conn, case_id), "proposal": proposal,
+        **row,
+        "threads": threads,
+        "references": await cases.references(conn, case_id),
+        "proposal": proposal,
         "diff": content.get("diff") or (row["findings"].get("assessment") or {}).get("diff") or [],
         "items": await cases.items(conn, case_id),
         "approvals": await _approvals_of(conn, case_id, principal),
@@ -40,22 +43,34 @@ async def _proposal(conn: Conn, thread_id: str) -> Row | None:
 async def _approvals_of(conn: Conn, case_id: str, principal: Principal) -> list[Row]:
     decisions = await rows(conn, approvals.SQL["decisions_of_case"], {"case_id": case_id})
     found = await approvals.page(conn, principal, case_id=case_id, limit=_MANY)
-    return [{**summary(a), "decisions": [_decision(d) for d in decisions if d["approval_id"] == a["id"]]}
-            for a in sorted(found, key=lambda a: a["opened_at"])]
+    return [
+        {**summary(a), "decisions": [_decision(d) for d in decisions if d["approval_id"] == a["id"]]}
+        for a in sorted(found, key=lambda a: a["opened_at"])
+    ]
 
 
 def summary(approval: Row) -> Row:
     """An approval's row with what its tier needs."""
     quorum = QUORUMS[Tier(approval["tier"])]
-    return {**approval, "needed": quorum.needed, "required_roles": sorted(quorum.roles),
-            "one_of_roles": sorted(quorum.one_of)}
+    return {
+        **approval,
+        "needed": quorum.needed,
+        "required_roles": sorted(quorum.roles),
+        "one_of_roles": sorted(quorum.one_of),
+    }
 
 
 def _decision(row: Row) -> Row:
     body = row["body"]
-    return {"actor": row["actor"], "roles": row["roles"], "decision": row["decision"], "at": row["at"],
-            "reason_code": body.get("reason_code"), "comment": body.get("comment"),
-            "edited_params": body.get("edited_params")}
+    return {
+        "actor": row["actor"],
+        "roles": row["roles"],
+        "decision": row["decision"],
+        "at": row["at"],
+        "reason_code": body.get("reason_code"),
+        "comment": body.get("comment"),
+        "edited_params": body.get("edited_params"),
+    }
 
 
 async def approval(conn: Conn, approval_id: str, principal: Principal) -> Row:
@@ -65,12 +80,17 @@ async def approval(conn: Conn, approval_id: str, principal: Principal) -> Row:
     content: dict[str, Any] = row["content"]
     case_row = await cases.get(conn, str(row["case_id"]))
     return {
-        **summary(row), "summary": content.get("summary"), "params": content.get("params") or {},
-        "diff": content.get("diff") or [], "evidence": content.get("evidence") or [],
+        **summary(row),
+        "summary": content.get("summary"),
+        "params": content.get("params") or {},
+        "diff": content.get("diff") or [],
+        "evidence": content.get("evidence") or [],
         "editable": content.get("editable") or [],
         "validations": await approvals.validations(conn, str(row["proposal_id"])),
         "decisions": [_decision(d) for d in decisions],
-        "cutoff_at": case_row["cutoff_at"], "band": case_row["band"], "priority": case_row["priority"],
+        "cutoff_at": case_row["cutoff_at"],
+        "band": case_row["band"],
+        "priority": case_row["priority"],
         "allowed_decisions": allowed_decisions(row, [d["actor"] for d in decisions], principal),
     }
 

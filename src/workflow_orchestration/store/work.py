@@ -7,7 +7,7 @@ row any more, and every write of a worker checks that in its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,26 +18,46 @@ SQL = queries(__file__)
 Kind = Literal["run", "deliver", "deadline"]
 
 
-async def insert(conn: Conn, kind: Kind, *, payload: dict[str, Any] | None = None, case_id: str | None = None,
-                 thread_id: str | None = None, effect_id: str | None = None,
-                 not_before: datetime | None = None) -> str | None:
+async def insert(
+    conn: Conn,
+    kind: Kind,
+    *,
+    payload: dict[str, Any] | None = None,
+    case_id: str | None = None,
+    thread_id: str | None = None,
+    effect_id: str | None = None,
+    not_before: datetime | None = None,
+) -> str | None:
     """Queue an item; None when the thread (or effect) has a live one already, which then does the work."""
-    row = await one(conn, SQL["insert"], {
-        "id": new_id(), "kind": kind, "case_id": case_id, "thread_id": thread_id, "effect_id": effect_id,
-        "payload": jsonb(payload or {}), "not_before": not_before})
+    row = await one(
+        conn,
+        SQL["insert"],
+        {
+            "id": new_id(),
+            "kind": kind,
+            "case_id": case_id,
+            "thread_id": thread_id,
+            "effect_id": effect_id,
+            "payload": jsonb(payload or {}),
+            "not_before": not_before,
+        },
+    )
     return str(row["id"]) if row else None
 
 
 async def insert_in(conn: Conn, kind: Kind, *, seconds: float, payload: dict[str, Any], case_id: str) -> None:
     """Queue an item that is due in `seconds`, by the database's clock."""
-    await conn.execute(SQL["insert_in"], {"id": new_id(), "kind": kind, "case_id": case_id,
-                                          "payload": jsonb(payload), "seconds": seconds})
+    await conn.execute(
+        SQL["insert_in"],
+        {"id": new_id(), "kind": kind, "case_id": case_id, "payload": jsonb(payload), "seconds": seconds},
+    )
 
 
 async def claim(conn: Conn, *, worker: str, limit: int, lease: float, max_attempts: int) -> list[Row]:
     """Take up to `limit` items that are due or whose lease ran out."""
-    return await rows(conn, SQL["claim"], {"worker": worker, "limit": limit, "lease": lease,
-                                           "max_attempts": max_attempts})
+    return await rows(
+        conn, SQL["claim"], {"worker": worker, "limit": limit, "lease": lease, "max_attempts": max_attempts}
+    )
 
 
 async def seconds_to_next(conn: Conn) -> float | None:
@@ -54,8 +74,18 @@ async def heartbeat(conn: Conn, items: dict[str, int], *, lease: float) -> dict[
 
 async def fence(conn: Conn, item_id: str, epoch: int) -> None:
     """Hold the item's row for the rest of this transaction, or raise LeaseLost: first in every worker's write."""
-    if await one(conn, SQL["fence"], {"id": item_id, "epoch": epoch}) is None:
-        raise LeaseLost(f"work item {item_id} is no longer ours at epoch {epoch}")
+    await (await ask_fence(conn, item_id, epoch))()
+
+
+async def ask_fence(conn: Conn, item_id: str, epoch: int) -> Callable[[], Awaitable[None]]:
+    """`fence` in two steps, for a pipeline: what is returned reads the answer, and must be called before the commit."""
+    cursor = await conn.execute(SQL["fence"], {"id": item_id, "epoch": epoch})
+
+    async def read() -> None:
+        if await cursor.fetchone() is None:
+            raise LeaseLost(f"work item {item_id} is no longer ours at epoch {epoch}")
+
+    return read
 
 
 async def lock(conn: Conn, item_id: str, epoch: int) -> Row:
@@ -66,19 +96,27 @@ async def lock(conn: Conn, item_id: str, epoch: int) -> Row:
     return row
 
 
-async def finish(conn: Conn, item_id: str, epoch: int, *, status: Literal["done", "cancelled"] = "done",
-                 error: str | None = None) -> None:
+async def finish(
+    conn: Conn, item_id: str, epoch: int, *, status: Literal["done", "cancelled"] = "done", error: str | None = None
+) -> None:
     """End an item. Call `lock` first, in the same transaction."""
     cursor = await conn.execute(SQL["finish"], {"id": item_id, "epoch": epoch, "status": status, "error": error})
     if cursor.rowcount != 1:
         raise LeaseLost(f"work item {item_id} is no longer ours at epoch {epoch}")
 
 
-async def release(conn: Conn, item_id: str, epoch: int, *, charge: bool, delay: float = 0,
-                  error: str | None = None) -> bool:
+async def release(
+    conn: Conn, item_id: str, epoch: int, *, charge: bool, delay: float = 0, error: str | None = None
+) -> bool:
     """Give an item back; False when it was not ours any more."""
-    return await one(conn, SQL["release"], {"id": item_id, "epoch": epoch, "uncharge": 0 if charge else 1,
-                                            "delay": delay, "error": error}) is not None
+    return (
+        await one(
+            conn,
+            SQL["release"],
+            {"id": item_id, "epoch": epoch, "uncharge": 0 if charge else 1, "delay": delay, "error": error},
+        )
+        is not None
+    )
 
 
 async def exhausted(conn: Conn, *, max_attempts: int) -> list[Row]:

@@ -67,7 +67,10 @@ class Deliverer:
     async def _forbidden(self, conn: Conn, effect: Row) -> dict[str, Any] | None:
         """The rule that forbids this delivery now, if one does."""
         if effect["now"] - effect["retry_from"] > timedelta(hours=self.retry_hours):  # no clock but the database's
-            return {"rule": "retries", "detail": f"not delivered in {self.retry_hours:g} h; last: {effect['last_error']}"}
+            return {
+                "rule": "retries",
+                "detail": f"not delivered in {self.retry_hours:g} h; last: {effect['last_error']}",
+            }
         if effect["kind"] == "webhook":
             return None
         switch = await kill.engaged(conn, workflow=effect["workflow"], action=effect["action"])
@@ -101,8 +104,9 @@ class Deliverer:
 
     async def _delivered(self, conn: Conn, item: Row, effect: Row, receipt: dict[str, Any]) -> None:
         await effects.delivered(conn, str(effect["id"]), receipt)
-        await self._conclude(conn, item, effect, log.Entry("effect.delivered", log.WORKER, {
-            **_named(effect), "receipt": receipt}))
+        await self._conclude(
+            conn, item, effect, log.Entry("effect.delivered", log.WORKER, {**_named(effect), "receipt": receipt})
+        )
 
     async def _refused(self, conn: Conn, item: Row, effect: Row, refusal: dict[str, Any]) -> None:
         await effects.refuse(conn, str(effect["id"]), refusal)
@@ -119,5 +123,10 @@ class Deliverer:
 
 
 def _named(effect: Row) -> dict[str, Any]:
-    return {"effect_id": str(effect["id"]), "key": effects.idempotency_key(effect), "type": effect["type"],
-            "action": effect["action"], "payload_sha": effect["payload_sha"]}
+    return {
+        "effect_id": str(effect["id"]),
+        "key": effects.idempotency_key(effect),
+        "type": effect["type"],
+        "action": effect["action"],
+        "payload_sha": effect["payload_sha"],
+    }

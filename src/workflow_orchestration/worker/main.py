@@ -33,7 +33,7 @@ from workflow_orchestration.worker import deadlines, runs
 from workflow_orchestration.worker.anchor import Anchor
 from workflow_orchestration.worker.deliver import Deliverer
 from workflow_orchestration.worker.lease import LEASE, Heart, Lease
-from workflow_orchestration.worker.metrics import ITEMS, ITEM_SECONDS, RUNNING
+from workflow_orchestration.worker.metrics import ITEM_SECONDS, ITEMS, RUNNING
 from workflow_orchestration.worker.reconcile import reconcile
 from workflow_orchestration.worker.runs import Runner
 
@@ -60,8 +60,9 @@ class Worker:
         self._bell = Bell()
         self._listener = Listener(url, self._bell.ring)
         self._heart = Heart(self._beat_pool, settings.lease_seconds, settings.heartbeat_seconds)
-        self._policy = Policy(settings.approval_minutes, settings.approval_warning_minutes,
-                              tuple(settings.webhook_urls))
+        self._policy = Policy(
+            settings.approval_minutes, settings.approval_warning_minutes, tuple(settings.webhook_urls)
+        )
         # by lease, not by item: an item that was lost may be claimed again before its old task has ended
         self._tasks: dict[Lease, tuple[asyncio.Task[None], RunControl]] = {}
         self._stopping: dict[Lease, str] = {}
@@ -74,9 +75,17 @@ class Worker:
     async def run(self) -> None:
         """Work until `drain` is called and the last item has ended."""
         async with self._open():
-            helpers = [asyncio.create_task(job) for job in (
-                self._heart.run(), self._notifier.run(), self._listener.run(), self._every_reconcile(),
-                self._every_anchor(), self._every_prune())]
+            helpers = [
+                asyncio.create_task(job)
+                for job in (
+                    self._heart.run(),
+                    self._notifier.run(),
+                    self._listener.run(),
+                    self._every_reconcile(),
+                    self._every_anchor(),
+                    self._every_prune(),
+                )
+            ]
             for helper in helpers:
                 helper.add_done_callback(self._helper_ended)
             try:
@@ -107,8 +116,9 @@ class Worker:
         secret = s.webhook_secret.get_secret_value() if s.webhook_secret else None
         probes = Probes(s.api_host, s.metrics_port, self._is_ready)
         async with self._pool, self._beat_pool, httpx.AsyncClient() as client, probes.serving():
-            self._runner = Runner(self._pool, self._notifier, self._policy, effects_url=s.effects_url,
-                                  run_timeout=s.run_timeout_seconds)
+            self._runner = Runner(
+                self._pool, self._notifier, self._policy, effects_url=s.effects_url, run_timeout=s.run_timeout_seconds
+            )
             self._deliverer = Deliverer(self._pool, self._notifier, client, self._policy, s.effect_retry_hours, secret)
             yield
 
@@ -154,8 +164,13 @@ class Worker:
             return []
         try:
             async with self._pool.connection() as conn:
-                return await work.claim(conn, worker=self.name, limit=free, lease=self._settings.lease_seconds,
-                                        max_attempts=self._settings.max_attempts)
+                return await work.claim(
+                    conn,
+                    worker=self.name,
+                    limit=free,
+                    lease=self._settings.lease_seconds,
+                    max_attempts=self._settings.max_attempts,
+                )
         except (psycopg.Error, PoolTimeout) as error:
             _logger.warning("cannot claim; trying again", error=str(error))
             return []
@@ -217,8 +232,13 @@ class Worker:
         except asyncio.CancelledError:
             return await self._stopped(item)
         except _RETRIED as error:
-            _logger.warning("item failed; it is tried again", item=str(item["id"]), kind=item["kind"],
-                            attempt=item["attempt"], error=repr(error))
+            _logger.warning(
+                "item failed; it is tried again",
+                item=str(item["id"]),
+                kind=item["kind"],
+                attempt=item["attempt"],
+                error=repr(error),
+            )
             await self._give_back(item, charge=True, error=repr(error))
             return "retried"
         except Exception as error:  # noqa: BLE001 - a boundary: whatever a node raises ends its case, not the worker
@@ -281,8 +301,9 @@ class Worker:
             async with self._pool.connection() as conn:
                 await work.release(conn, str(item["id"]), item["epoch"], charge=charge, delay=delay, error=error)
         except (psycopg.Error, PoolTimeout) as failure:
-            _logger.warning("could not release the item; its lease will run out", item=str(item["id"]),
-                            error=repr(failure))
+            _logger.warning(
+                "could not release the item; its lease will run out", item=str(item["id"]), error=repr(failure)
+            )
         self._notifier.wake(WORK)
 
     # -- the end ------------------------------------------------------------------------------------------------
@@ -317,8 +338,9 @@ class Worker:
         while days > 0:
             await asyncio.sleep(_PRUNE_SECONDS)
             try:
-                while await retrying(self._pool, lambda conn: retention.prune(conn, days=days)):
-                    await asyncio.sleep(0)
+                pruned = 1
+                while pruned:
+                    pruned = await retrying(self._pool, lambda conn: retention.prune(conn, days=days))
             except (psycopg.Error, PoolTimeout, *TRANSIENT) as error:
                 _logger.warning("pruning failed; the next pass goes on with it", error=repr(error))
 

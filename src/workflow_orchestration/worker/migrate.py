@@ -24,8 +24,10 @@ async def migrate(url: str, say: Callable[[str], None] = lambda _line: None) -> 
     """Bring the database of `url` (its owner's) up to date; returns how many migrations ran."""
     async with await AsyncConnection.connect(url, autocommit=True, row_factory=dict_row) as conn:
         await _lock(conn, say)
-        await conn.execute("create table if not exists schema_migrations (version int primary key, name text not "
-                           "null, applied_at timestamptz not null default now())")
+        await conn.execute(
+            "create table if not exists schema_migrations (version int primary key, name text not "
+            "null, applied_at timestamptz not null default now())"
+        )
         await AsyncPostgresSaver(conn).setup()
         done = await schema.current(conn)
         pending = [(v, p) for v, p in schema.available() if v > done]
@@ -33,8 +35,9 @@ async def migrate(url: str, say: Callable[[str], None] = lambda _line: None) -> 
             say(f"applying {path.name}")
             async with conn.transaction():
                 await conn.execute(path.read_text(encoding="utf-8"))
-                await conn.execute("insert into schema_migrations (version, name) values (%s, %s)",
-                                   (version, path.stem))
+                await conn.execute(
+                    "insert into schema_migrations (version, name) values (%s, %s)", (version, path.stem)
+                )
         return len(pending)
 
 

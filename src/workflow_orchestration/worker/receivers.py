@@ -56,8 +56,12 @@ def to_directory(folder: Path, effect: Row) -> dict[str, Any]:
         raise DeliveryFailed(f"{folder}: {error.strerror or error}") from None
     if repeated and target.read_bytes() != content:
         raise DeliveryFailed(f"{target.name} is there with other content")
-    return {"receiver": "directory", "file": str(target), "repeated": repeated,
-            "sha256": hashlib.sha256(content).hexdigest()}
+    return {
+        "receiver": "directory",
+        "file": str(target),
+        "repeated": repeated,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def find(effect: Row) -> dict[str, Any] | None:
@@ -68,8 +72,12 @@ def find(effect: Row) -> dict[str, Any] | None:
     content = effect["payload"].encode()
     if not target.exists() or target.read_bytes() != content:  # other content under its key is not this effect
         return None
-    return {"receiver": "directory", "file": str(target), "repeated": True,
-            "sha256": hashlib.sha256(content).hexdigest()}
+    return {
+        "receiver": "directory",
+        "file": str(target),
+        "repeated": True,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def in_doubt(effect: Row) -> bool:
@@ -93,8 +101,11 @@ def _sync_folder(folder: Path) -> None:
 
 async def _to_http(url: str, effect: Row, client: httpx.AsyncClient, *, webhook_secret: str | None) -> dict[str, Any]:
     body = effect["payload"].encode()
-    headers = {"Idempotency-Key": idempotency_key(effect), "X-Effect-Type": effect["type"],
-               "Content-Type": "application/json" if effect["kind"] == "webhook" else "text/plain; charset=utf-8"}
+    headers = {
+        "Idempotency-Key": idempotency_key(effect),
+        "X-Effect-Type": effect["type"],
+        "Content-Type": "application/json" if effect["kind"] == "webhook" else "text/plain; charset=utf-8",
+    }
     if webhook_secret is not None:
         headers["X-Signature"] = "sha256=" + hmac.new(webhook_secret.encode(), body, hashlib.sha256).hexdigest()
     try:
@@ -104,5 +115,9 @@ async def _to_http(url: str, effect: Row, client: httpx.AsyncClient, *, webhook_
     # 409 is a receiver's word for "I have this key already"
     if not (response.is_success or response.status_code == httpx.codes.CONFLICT):
         raise DeliveryFailed(f"{url} answered {response.status_code}", status_code=response.status_code)
-    return {"receiver": url, "status": response.status_code, "at": datetime.now(UTC).isoformat(),
-            "repeated": response.status_code == httpx.codes.CONFLICT}
+    return {
+        "receiver": url,
+        "status": response.status_code,
+        "at": datetime.now(UTC).isoformat(),
+        "repeated": response.status_code == httpx.codes.CONFLICT,
+    }

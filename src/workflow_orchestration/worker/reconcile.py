@@ -37,14 +37,20 @@ async def _unstick(conn: Conn, seen: Row) -> int:
         return int(await threads.settle(conn, thread))
     if thread["state"] != "live":
         return 0
-    run = await work.insert(conn, "run", case_id=str(thread["case_id"]), thread_id=str(thread["id"]),
-                            payload={"continue": True})
+    run = await work.insert(
+        conn, "run", case_id=str(thread["case_id"]), thread_id=str(thread["id"]), payload={"continue": True}
+    )
     return int(run is not None)
 
 
 async def _requeue(conn: Conn, effect: Row) -> int:
-    item = await work.insert(conn, "deliver", case_id=str(effect["case_id"]), effect_id=str(effect["id"]),
-                             thread_id=str(effect["thread_id"]) if effect["thread_id"] else None)
+    item = await work.insert(
+        conn,
+        "deliver",
+        case_id=str(effect["case_id"]),
+        effect_id=str(effect["id"]),
+        thread_id=str(effect["thread_id"]) if effect["thread_id"] else None,
+    )
     return int(item is not None)
 
 
@@ -62,8 +68,11 @@ async def _bury(conn: Conn, max_attempts: int, webhook_urls: Sequence[str]) -> i
             case "deadline":
                 await work.kill(conn, str(item["id"]), why)
                 await lifecycle.tell_supervisor(
-                    conn, str(item["case_id"]), source=str(item["id"]),
-                    text=f"The timer {item['payload'].get('what')} could not be carried out: {why}.")
+                    conn,
+                    str(item["case_id"]),
+                    source=str(item["id"]),
+                    text=f"The timer {item['payload'].get('what')} could not be carried out: {why}.",
+                )
     return len(dead)
 
 

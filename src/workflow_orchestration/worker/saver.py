@@ -37,6 +37,8 @@ class FencedSaver(AsyncPostgresSaver):
                     yield cursor
                 return
             lease = LEASE.get()
-            async with conn.transaction(), conn.cursor(binary=True, row_factory=dict_row) as cursor:
-                await work.fence(conn, lease.item_id, lease.epoch)
+            async with conn.transaction(), conn.pipeline(), conn.cursor(binary=True, row_factory=dict_row) as cursor:
+                # asked first and read last: fence and writes are one round trip
+                holds = await work.ask_fence(conn, lease.item_id, lease.epoch)
                 yield cursor
+                await holds()

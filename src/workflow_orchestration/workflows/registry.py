@@ -36,5 +36,7 @@ def _settlement_outcome(values: dict[str, Any]) -> tuple[str, str]:
 
 
 WORKFLOWS: dict[str, Workflow] = {
-    "settlement": Workflow(graph.build, lambda: {"progress": Progress()}, (Progress,), _settlement_outcome, delivery.check),
+    "settlement": Workflow(
+        graph.build, lambda: {"progress": Progress()}, (Progress,), _settlement_outcome, delivery.check
+    ),
 }

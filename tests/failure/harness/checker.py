@@ -66,8 +66,11 @@ class Whole:
 
 
 def sha(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"),
-                                                           ensure_ascii=False)
+    text = (
+        value
+        if isinstance(value, str)
+        else json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    )
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -121,8 +124,11 @@ def _decisions(seen: CaseSeen) -> Iterator[str]:
             yield f"the decision {told} was confirmed and is there {stored[told]} times"  # type: ignore[index]
     for approval in seen.case["approvals"]:
         yield from _decided(approval)
-    logged = Counter((e["data"]["approval_id"], e["actor"]["id"], e["data"]["decision"])
-                     for e in seen.entries if e["type"] == "approval.decided")
+    logged = Counter(
+        (e["data"]["approval_id"], e["actor"]["id"], e["data"]["decision"])
+        for e in seen.entries
+        if e["type"] == "approval.decided"
+    )
     if logged != stored:
         yield f"the log has the decisions {sorted(logged - stored)} too many, {sorted(stored - logged)} too few"
 
@@ -215,13 +221,23 @@ def ending(seen: CaseSeen) -> dict[str, Any]:
     """Everything by which two cases of one story could differ, without their names, ids and times."""
     case = seen.case
     plain = {
-        "case": {k: case[k] for k in ("status", "phase", "root_cause", "fault_side", "title", "owner_role", "requester")},
+        "case": {
+            k: case[k] for k in ("status", "phase", "root_cause", "fault_side", "title", "owner_role", "requester")
+        },
         "threads": [(t["n"], t["state"], t["outcome"]) for t in case["threads"]],
         "items": len(case["items"]),
-        "approvals": [{**{k: a[k] for k in ("action", "tier", "state", "superseded_by_what", "makers")},
-                       "decisions": len(a["decisions"])} for a in case["approvals"]],
-        "effects": sorted([e["step"], e["type"], e["state"], e["recipient"], _undated(e["payload"])]
-                          for e in case["effects"] if e["kind"] == "message"),
+        "approvals": [
+            {
+                **{k: a[k] for k in ("action", "tier", "state", "superseded_by_what", "makers")},
+                "decisions": len(a["decisions"]),
+            }
+            for a in case["approvals"]
+        ],
+        "effects": sorted(
+            [e["step"], e["type"], e["state"], e["recipient"], _undated(e["payload"])]
+            for e in case["effects"]
+            if e["kind"] == "message"
+        ),
         "received": sorted(_undated(text) for text in seen.received.values()),
         "tasks": sorted([t["kind"], t["role"], t["state"]] for t in case["tasks"]),
         "log": sorted(Counter(e["type"] for e in _standing(seen.entries) if e["type"] not in _OF_FAULTS).items()),
@@ -249,15 +265,19 @@ def _undated(text: str) -> str:
 
 
 def _difference(expected: dict[str, Any], got: dict[str, Any]) -> str:
-    return "; ".join(f"{name} is {json.dumps(got[name])[:400]}, without faults it is {json.dumps(value)[:400]}"
-                     for name, value in expected.items() if got[name] != value)
+    return "; ".join(
+        f"{name} is {json.dumps(got[name])[:400]}, without faults it is {json.dumps(value)[:400]}"
+        for name, value in expected.items()
+        if got[name] != value
+    )
 
 
 # -- over all ---------------------------------------------------------------------------------------------------
 
 
-def check_whole(whole: Whole, *, listed: Iterable[str], received: Iterable[str], exported: dict[str, int],
-                report: Seen) -> Iterator[str]:
+def check_whole(
+    whole: Whole, *, listed: Iterable[str], received: Iterable[str], exported: dict[str, int], report: Seen
+) -> Iterator[str]:
     """What no single case shows: cases and effects that nobody asked for, and the log as a whole.
 
     `listed`: ids of all cases; `received`: all keys of the receivers; `exported`: entries a stream in the period's

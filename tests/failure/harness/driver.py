@@ -43,8 +43,10 @@ class Api:
     def __post_init__(self) -> None:
         self._tokens = people.tokens(self.key)
         self._turn = itertools.count()
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(_ANSWER_SECONDS, connect=3),
-                                         limits=httpx.Limits(max_connections=100, max_keepalive_connections=40))
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=3),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=40),
+        )
         self.load = dict.fromkeys(self.urls, 0)
 
     async def close(self) -> None:
@@ -53,8 +55,17 @@ class Api:
     async def get(self, path: str, who: str = "aud", **params: Any) -> Any:
         return (await self.ask("GET", path, who, params=params)).json()
 
-    async def ask(self, method: str, path: str, who: str, *, at: int | None = None, refused: Sequence[int] = (),
-                  headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        who: str,
+        *,
+        at: int | None = None,
+        refused: Sequence[int] = (),
+        headers: dict[str, str] | None = None,
+        **request: Any,
+    ) -> httpx.Response:
         """The answer of whichever api answers; `refused`: statuses that are an answer too. `at`: which one first."""
         deadline, turn = time.monotonic() + PATIENCE, next(self._turn) if at is None else at
         while time.monotonic() < deadline:
@@ -67,18 +78,22 @@ class Api:
             await asyncio.sleep(0.1)
         raise Stuck(f"{method} {path} as {who}: no answer for {PATIENCE:.0f} s")
 
-    async def _once(self, method: str, url: str, path: str, who: str, headers: dict[str, str] | None,
-                    request: dict[str, Any]) -> httpx.Response | None:
+    async def _once(
+        self, method: str, url: str, path: str, who: str, headers: dict[str, str] | None, request: dict[str, Any]
+    ) -> httpx.Response | None:
         """One try; None when it has to be made again."""
         self.load[url] += 1
         try:
-            answer = await self._client.request(method, url + path, headers={**self.auth(who), **(headers or {})},
-                                                **request)
+            answer = await self._client.request(
+                method, url + path, headers={**self.auth(who), **(headers or {})}, **request
+            )
         except httpx.TransportError:
             return None
         finally:
             self.load[url] -= 1
-        if answer.status_code in _NOT_NOW or (answer.status_code == httpx.codes.CONFLICT and "retry-after" in answer.headers):
+        if answer.status_code in _NOT_NOW or (
+            answer.status_code == httpx.codes.CONFLICT and "retry-after" in answer.headers
+        ):
             self.errors[answer.status_code] = self.errors.get(answer.status_code, 0) + 1
             return None
         return answer
@@ -91,8 +106,12 @@ class Api:
         return self._client.stream("GET", self.urls[0] + path, params=params, headers=self.auth(who), timeout=120)
 
     def stream(self, url: str, path: str, who: str, after: int) -> Any:
-        return self._client.stream("GET", url + path, timeout=httpx.Timeout(15, connect=3),
-                                   headers={**self.auth(who), "Accept": "text/event-stream", "Last-Event-ID": str(after)})
+        return self._client.stream(
+            "GET",
+            url + path,
+            timeout=httpx.Timeout(15, connect=3),
+            headers={**self.auth(who), "Accept": "text/event-stream", "Last-Event-ID": str(after)},
+        )
 
 
 class Board:
@@ -125,8 +144,9 @@ class Board:
                     await self._news.wait()
         except TimeoutError:
             case = self._cases.get(case_id, {})
-            raise Stuck(f"case {case_id}: no {what} for {PATIENCE:.0f} s; it is {case.get('status')}, "
-                        f"{case.get('phase')}") from None
+            raise Stuck(
+                f"case {case_id}: no {what} for {PATIENCE:.0f} s; it is {case.get('status')}, {case.get('phase')}"
+            ) from None
 
     def cases(self) -> list[str]:
         """Those being played and seen at least once."""
@@ -137,7 +157,7 @@ class Board:
 
 
 def _batched(ids: list[str]) -> list[list[str]]:
-    return [ids[n:n + _BATCH] for n in range(0, len(ids), _BATCH)]
+    return [ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH)]
 
 
 @dataclass
@@ -172,8 +192,14 @@ class Player:
     async def post(self, text: str, *, at: int | None = None) -> dict[str, Any]:
         """Hand a message in until it is accepted; its key makes the repetition safe."""
         seme = text.split(":20C::SEME//", 1)[1].split("\n", 1)[0].strip()
-        answer = await self.api.ask("POST", "/v1/messages", "desk", at=at, content=text.encode(), headers={
-            "Content-Type": "text/plain", "Idempotency-Key": seme})
+        answer = await self.api.ask(
+            "POST",
+            "/v1/messages",
+            "desk",
+            at=at,
+            content=text.encode(),
+            headers={"Content-Type": "text/plain", "Idempotency-Key": seme},
+        )
         told: dict[str, Any] = answer.json()
         if told["message_id"] not in self.play.messages:
             self.play.messages.append(told["message_id"])
@@ -203,14 +229,23 @@ class Player:
             await asyncio.sleep(_POLL_SECONDS)
         raise Stuck(f"case {self.case_id}: approval {before['id']} has no successor")
 
-    async def decide(self, who: str, approval: dict[str, Any], decision: str = "approve", *, at: int | None = None,
-                     refused: Sequence[int] = (), **more: Any) -> httpx.Response:
+    async def decide(
+        self,
+        who: str,
+        approval: dict[str, Any],
+        decision: str = "approve",
+        *,
+        at: int | None = None,
+        refused: Sequence[int] = (),
+        **more: Any,
+    ) -> httpx.Response:
         """Answer what was shown. Sent again it gets the stored answer."""
         body = {"decision": decision, "payload_hash": approval["payload_hash"], **more}
         if decision != "approve":
             body.setdefault("comment", f"{who} says so")
-        answer = await self.api.ask("POST", f"/v1/approvals/{approval['id']}/decisions", who, at=at, refused=refused,
-                                    json=body)
+        answer = await self.api.ask(
+            "POST", f"/v1/approvals/{approval['id']}/decisions", who, at=at, refused=refused, json=body
+        )
         if answer.is_success:
             self.play.decisions.append((approval["id"], who, decision))
         return answer
@@ -231,7 +266,8 @@ class Player:
 
     async def ended(self, *statuses: str) -> str:
         status: str = await self.board.until(
-            self.case_id, lambda c: c["status"] != "open" and c["status"], f"end ({' or '.join(statuses)})")
+            self.case_id, lambda c: c["status"] != "open" and c["status"], f"end ({' or '.join(statuses)})"
+        )
         if statuses and status not in statuses:
             raise Stuck(f"case {self.case_id} ended {status}, not {' or '.join(statuses)}")
         return status
@@ -256,5 +292,6 @@ class Player:
 
     async def complete(self, task: dict[str, Any]) -> None:
         """By the analyst; 409 when a lost answer had already done it."""
-        await self.ask("POST", f"/v1/tasks/{task['id']}/complete", "ali", {"result": {"answer": "done"}},
-                       refused=(409,))
+        await self.ask(
+            "POST", f"/v1/tasks/{task['id']}/complete", "ali", {"result": {"answer": "done"}}, refused=(409,)
+        )

@@ -26,8 +26,9 @@ from tests.failure.harness.site import LINKS, Child, Site
 #: Two days: further off than any limit that a worker could measure by its own clock.
 _SKEW = 172_800.0
 _PATIENCE = 3.0
-#: How long one order to die stands before the next is tried; the rarest windows come up every few seconds.
-_ORDER_SECONDS = 25.0
+#: How long an order to die stands, and of how many windows one is; the rarest come up every few seconds.
+_ORDER_SECONDS, _ORDER_SIZE = 10.0, 8
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,21 @@ class Counts:
 
     def lacking(self, needs: Needs) -> list[str]:
         """What has not been hit often enough, a sentence each."""
-        found = [f"{kind} struck {self.strikes[kind]} times, {needs.strikes} are needed"
-                 for kind in FAULTS if self.strikes[kind] < needs.strikes]
-        found += [f"{kind} hit {self.in_flight[kind]} items in flight, {needs.in_flight} are needed"
-                  for kind in FAULTS if self.in_flight[kind] < needs.in_flight]
-        found += [f"{self.deaths[f'{name}|{when}']} deaths {when} {name}, {needs.deaths} are needed"
-                  for name, when in windows.moments() if self.deaths[f"{name}|{when}"] < needs.deaths]
+        found = [
+            f"{kind} struck {self.strikes[kind]} times, {needs.strikes} are needed"
+            for kind in FAULTS
+            if self.strikes[kind] < needs.strikes
+        ]
+        found += [
+            f"{kind} hit {self.in_flight[kind]} items in flight, {needs.in_flight} are needed"
+            for kind in FAULTS
+            if self.in_flight[kind] < needs.in_flight
+        ]
+        found += [
+            f"{self.deaths[f'{name}|{when}']} deaths {when} {name}, {needs.deaths} are needed"
+            for name, when in windows.moments()
+            if self.deaths[f"{name}|{when}"] < needs.deaths
+        ]
         if self.total < needs.faults:
             found.append(f"{self.total} faults, {needs.faults} are needed")
         return found
@@ -89,26 +99,32 @@ def strikes(seed: int) -> Iterator[tuple[str, random.Random]]:
             yield kind, random.Random(rng.random())
 
 
-def orders(seed: int, kind: str) -> Iterator[tuple[str, str]]:
-    """Where a process of this kind is to die, one moment after the other: all of them a round."""
+def orders(seed: int, kind: str) -> Iterator[list[str]]:
+    """Where processes of this kind are to die, some windows at a time: all of them a round, each in another order."""
     rng = random.Random(f"{seed}/orders/{kind}")
-    mine = [(name, when) for name, when in windows.moments() if windows.every()[name] == kind]
+    mine = moments(kind)
     while True:
         rng.shuffle(mine)
-        yield from mine
+        yield from (mine[n : n + _ORDER_SIZE] for n in range(0, len(mine), _ORDER_SIZE))
+
+
+def moments(kind: str) -> list[str]:
+    return [f"{name}|{when}" for name, when in windows.moments() if windows.every()[name] == kind]
 
 
 class Fire:
     """Strikes until it is told to end."""
 
-    def __init__(self, seed: int, place: Site, api: Api, board: Board, needs: Needs, counts: Counts) -> None:  # noqa: PLR0913
+    def __init__(self, seed: int, place: Site, api: Api, board: Board, needs: Needs, counts: Counts) -> None:
         self.seed, self.place, self.api, self.board, self.needs, self.counts = seed, place, api, board, needs, counts
         self._ending = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
 
     def start(self) -> list[asyncio.Task[None]]:
-        self._lanes = [asyncio.create_task(self._strike()),
-                       *(asyncio.create_task(self._kill_at_windows(kind)) for kind in LINKS)]
+        self._lanes = [
+            asyncio.create_task(self._strike()),
+            *(asyncio.create_task(self._kill_at_windows(kind)) for kind in LINKS),
+        ]
         return self._lanes
 
     def end(self) -> None:
@@ -134,27 +150,29 @@ class Fire:
             await self.pause(rng.uniform(0.2, 0.8))
 
     async def _kill_at_windows(self, kind: str) -> None:
-        for name, when in orders(self.seed, kind):
+        targets = [child for child in self.place.children if child.kind == kind]
+        for order in orders(self.seed, kind):
             if self._ending.is_set():
                 return
-            if self.counts.deaths[f"{name}|{when}"] < self.needs.deaths or not self._lacks(kind):
-                self.counts.deaths[f"{name}|{when}"] += await self._die_at(kind, name, when)
-            await asyncio.sleep(0)
+            lacking = {m for m in moments(kind) if self.counts.deaths[m] < self.needs.deaths}
+            await self._die_at(targets, set(order) & lacking if lacking else set(order))
 
-    def _lacks(self, kind: str) -> bool:
-        return any(self.counts.deaths[f"{name}|{when}"] < self.needs.deaths
-                   for name, when in windows.moments() if windows.every()[name] == kind)
-
-    async def _die_at(self, kind: str, name: str, when: str) -> int:
-        """Order every process of the kind to die there; once one has, take it back from the others."""
-        targets = self.place.apis if kind == "api" else self.place.workers
+    async def _die_at(self, targets: list[Child], order: set[str]) -> None:
+        """Order every process of the kind to die at the first of these; once one has, at the others."""
         for child in targets:
-            child.give(f"{name}|{when}")
-        for _ in range(int(_ORDER_SECONDS / 0.05)):
-            await asyncio.sleep(0.05)
-            if self._ending.is_set() or any(not child.order.exists() for child in targets):
+            child.give(order)
+        for _ in range(int(_ORDER_SECONDS / _LOOK_SECONDS)):
+            await asyncio.sleep(_LOOK_SECONDS if order else 0)
+            died = [moment for child in targets if (moment := child.obeyed())]
+            self.counts.deaths.update(died)
+            if died:
+                order = order - set(died)
+                for child in targets:
+                    child.give(order)
+            if not order or self._ending.is_set():
                 break
-        return sum(not child.take_back() for child in targets)
+        for child in targets:
+            child.give(set())
 
     async def pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -268,8 +286,10 @@ async def cut_connections(fire: Fire, rng: random.Random) -> int:
 
 def _terminate_backends(place: Site) -> None:
     with place.admin() as conn:
-        conn.execute("select pg_terminate_backend(pid) from pg_stat_activity "
-                     "where usename in ('wo_api', 'wo_worker') and datname = current_database()")
+        conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where usename in ('wo_api', 'wo_worker') and datname = current_database()"
+        )
 
 
 async def full_pool(fire: Fire, rng: random.Random) -> int:

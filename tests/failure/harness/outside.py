@@ -26,11 +26,17 @@ async def fetch(api: Api, play: Play, outboxes: list[Path]) -> CaseSeen:
     log = await api.ask("GET", f"/v1/log/cases/{play.case_id}", "aud", headers=_NDJSON)
     keys = [f"{e['source']}:{e['step']}" for e in case["effects"] if e["kind"] == "message"]
     return CaseSeen(
-        n=play.n, story=play.story, exact=STORIES[play.story].exact and play.outcome == "done",
-        told_messages=play.messages, told_decisions=[(a, w, d) for a, w, d in play.decisions], case=case,
+        n=play.n,
+        story=play.story,
+        exact=STORIES[play.story].exact and play.outcome == "done",
+        told_messages=play.messages,
+        told_decisions=[(a, w, d) for a, w, d in play.decisions],
+        case=case,
         approvals={a: await api.get(f"/v1/approvals/{a}") for a in approved},
         entries=[json.loads(line) for line in log.text.splitlines()],
-        received=dict(_received(outboxes, keys)), names=_names(play.n))
+        received=dict(_received(outboxes, keys)),
+        names=_names(play.n),
+    )
 
 
 def _names(n: int) -> tuple[str, ...]:
@@ -46,8 +52,9 @@ def _received(outboxes: list[Path], keys: Iterable[str]) -> Iterator[tuple[str, 
             yield key + ":again" * n, path.read_bytes().decode()
 
 
-async def judge(api: Api, plays: list[Play], outboxes: list[Path], requests: Path,
-                since: datetime) -> AsyncIterator[str]:
+async def judge(
+    api: Api, plays: list[Play], outboxes: list[Path], requests: Path, since: datetime
+) -> AsyncIterator[str]:
     """Every finding of a run: the calm cases first, whose endings the others must come to."""
     whole = Whole()
     for play in (p for p in plays if p.calm and p.case_id):
@@ -61,15 +68,20 @@ async def judge(api: Api, plays: list[Play], outboxes: list[Path], requests: Pat
         for seen in await asyncio.gather(*(fetch(api, play, outboxes) for play in some)):
             for finding in check_case(seen, whole):
                 yield finding
-    for finding in check_whole(whole, listed=await _listed(api), received=_keys(outboxes, whole),
-                               exported=await _exported(api, since), report=await api.get("/v1/log/verify")):
+    for finding in check_whole(
+        whole,
+        listed=await _listed(api),
+        received=_keys(outboxes, whole),
+        exported=await _exported(api, since),
+        report=await api.get("/v1/log/verify"),
+    ):
         yield finding
     for finding in check_requests(_lines(requests)):
         yield finding
 
 
 def _batches(plays: list[Play], size: int) -> Iterator[list[Play]]:
-    return (plays[n:n + size] for n in range(0, len(plays), size))
+    return (plays[n : n + size] for n in range(0, len(plays), size))
 
 
 async def _listed(api: Api) -> list[str]:
@@ -86,8 +98,13 @@ async def _listed(api: Api) -> list[str]:
 def _keys(outboxes: list[Path], whole: Whole) -> list[str]:
     """Keys of all files; one that no case knows goes by its file's name."""
     known = {file_name(key): key for key in whole.keys}
-    return [known.get(path.name, path.name) for folder in outboxes if folder.exists()
-            for path in folder.iterdir() if not path.name.startswith(".")]
+    return [
+        known.get(path.name, path.name)
+        for folder in outboxes
+        if folder.exists()
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+    ]
 
 
 async def _exported(api: Api, since: datetime) -> Counter[str]:

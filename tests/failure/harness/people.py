@@ -24,5 +24,7 @@ def tokens(key: str) -> dict[str, str]:
     now = datetime.now(UTC)
     common = {"iss": "wo-local", "aud": "workflow-orchestration", "iat": now, "exp": now + timedelta(days=2),
               "desks": ["*"]}  # fmt: skip
-    return {who: jwt.encode({**common, "sub": who, "roles": list(roles)}, key, algorithm="HS256")
-            for who, roles in CAST.items()}
+    return {
+        who: jwt.encode({**common, "sub": who, "roles": list(roles)}, key, algorithm="HS256")
+        for who, roles in CAST.items()
+    }

@@ -123,9 +123,11 @@ class Run:
         done = len(self.plays)
         rate = done / seconds
         left = max(0, self._order.cases - done) / rate if rate else 0
-        self._say(f"{seconds:5.0f} s: {done} cases done ({rate:.1f}/s), {len(self._playing)} playing, "
-                  f"{fire.counts.total} faults, {len(fire.counts.lacking(self._order.needs))} kinds and windows lack "
-                  f"hits; about {left / 60:.0f} min to go")
+        self._say(
+            f"{seconds:5.0f} s: {done} cases done ({rate:.1f}/s), {len(self._playing)} playing, "
+            f"{fire.counts.total} faults, {len(fire.counts.lacking(self._order.needs))} kinds and windows lack "
+            f"hits; about {left / 60:.0f} min to go"
+        )
 
     async def _more_book(self) -> None:
         if self._booked - self._next < _BOOK_STEP // 2:
@@ -174,8 +176,10 @@ async def run(order: Order, folder: Path, *, say: Say, stop: asyncio.Event, keep
             await readers.end()
             say(f"judging {len(playing.plays)} cases")
             result.findings += [f"case {p.n} ({p.story}): {p.outcome}" for p in playing.plays if p.outcome != "done"]
-            result.findings += [f async for f in outside.judge(
-                playing.api, playing.plays, place.outboxes, place.receiver.requests, since)]
+            result.findings += [
+                f
+                async for f in outside.judge(playing.api, playing.plays, place.outboxes, place.receiver.requests, since)
+            ]
             result.findings += readers.findings + place.failures
             if not result.stopped:
                 result.findings += fire.counts.lacking(order.needs)

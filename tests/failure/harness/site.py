@@ -108,26 +108,30 @@ class Child:
         target = child.api if self.kind == "api" else child.worker
         said = self.folder / f"{self.kind}-{self.n}.log"
         self.process = child.context().Process(
-            target=target, args=(self.settings, str(self.order), self.skew, str(said)), daemon=True)
+            target=target, args=(self.settings, str(self.order), self.skew, str(said)), daemon=True
+        )
         self.process.start()
 
     def signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
-    def give(self, order: str) -> None:
-        """Tell it where to die; whole or not at all, for it may be looking."""
+    def give(self, order: set[str]) -> None:
+        """Tell it where to die; whole or not at all, for it may be looking. Nothing: take it back."""
+        if not order:
+            self.order.unlink(missing_ok=True)
+            return
         draft = self.order.with_suffix(".draft")
-        draft.write_text(order)
+        draft.write_text("\n".join(sorted(order)))
         draft.rename(self.order)
 
-    def take_back(self) -> bool:
-        """False when it has obeyed."""
-        try:
-            self.order.unlink()
-        except FileNotFoundError:
-            return False
-        return True
+    def obeyed(self) -> str | None:
+        """Where it died as it was told, once."""
+        file = self.order.with_suffix(".obeyed")
+        moment = file.read_text() if file.exists() and not self.order.exists() else ""
+        if moment:
+            file.unlink()
+        return moment or None
 
     async def gone(self, seconds: float = _DYING_SECONDS) -> bool:
         """Wait for its end; False when it lives on."""
@@ -173,17 +177,20 @@ class Site:
     def running_items(self, child: Child | None = None) -> int:
         """Items in flight: of one worker, or of all."""
         with self.admin() as conn:
-            found = conn.execute("select count(*) from work_items where status = 'running' "
-                                 "and (%(worker)s::text is null or worker = %(worker)s)",
-                                 {"worker": child.name if child else None}).fetchone()
+            found = conn.execute(
+                "select count(*) from work_items where status = 'running' "
+                "and (%(worker)s::text is null or worker = %(worker)s)",
+                {"worker": child.name if child else None},
+            ).fetchone()
         return int(found[0]) if found else 0
 
     async def look_after(self) -> None:
-        """Start again whatever died: by SIGKILL, or because it was told to stop. Anything else is a failure."""
+        """Start again whatever died: by SIGKILL, or because it was told to stop (by SIGTERM itself, when it came
+        before there was a handler). Anything else is a failure."""
         while True:
             for found in self.children:
                 if not found.frozen and not found.alive:
-                    if found.process.exitcode not in (-signal.SIGKILL, 0):
+                    if found.process.exitcode not in (-signal.SIGKILL, -signal.SIGTERM, 0):
                         self.failures.append(f"{found.kind} {found.n} ended with {found.process.exitcode}")
                     found.start()
             await asyncio.sleep(0.1)
@@ -231,7 +238,7 @@ async def site(folder: Path, *, apis: int = 2, workers: int = 3, keep: bool = Fa
                     chosen.pop("kind")
                     found.children.append(Child(kind, n, chosen, folder))
             for each in found.children:
-                each.order.unlink(missing_ok=True)
+                each.give(set())
                 each.start()
             nurse = asyncio.create_task(found.look_after())
             try:

@@ -31,8 +31,11 @@ class Names:
 
     def of(self, sample_number: str) -> dict[str, str]:
         """The sample's names -> this case's."""
-        return {f"WO-{sample_number}": self.reference, f"TRD-{sample_number}": f"TRD-{self.reference}",
-                f"CSD26112000{sample_number}": f"CSD{self.n:09d}"}
+        return {
+            f"WO-{sample_number}": self.reference,
+            f"TRD-{sample_number}": f"TRD-{self.reference}",
+            f"CSD26112000{sample_number}": f"CSD{self.n:09d}",
+        }
 
     def message(self, name: str, number: str, k: int, **more: str) -> str:
         """A shipped sample message as it would be for this case; `k` numbers the case's messages."""
@@ -161,8 +164,9 @@ async def quarrel(p: Player, names: Names, rng: random.Random) -> None:
     said = [("ann", "approve", {}), ("ben", "reject", {"reason_code": "WRONG_CAUSE"}), ("cat", "escalate", {}),
             ("sue", "approve", {})]  # fmt: skip
     rng.shuffle(said)
-    answers = await asyncio.gather(*(p.decide(who, approval, verb, refused=(403, 409, 410), **more)
-                                     for who, verb, more in said))
+    answers = await asyncio.gather(
+        *(p.decide(who, approval, verb, refused=(403, 409, 410), **more) for who, verb, more in said)
+    )
     if sum(answer.is_success for answer in answers) != 1:
         raise Stuck(f"{[a.status_code for a in answers]}: one of four decisions must win")
     if next(a for a in answers if a.is_success).json()["state"] == "approved":
@@ -210,8 +214,12 @@ async def job(p: Player, names: Names, rng: random.Random) -> None:
 
 
 async def _ensure(p: Player, names: Names, **more: Any) -> None:
-    told = await p.ask("POST", "/v1/cases:ensure", "eod", {
-        "workflow": "settlement", "key": f"eod/{names.reference}", "owner": "ti-1", "desk": "rates", **more})
+    told = await p.ask(
+        "POST",
+        "/v1/cases:ensure",
+        "eod",
+        {"workflow": "settlement", "key": f"eod/{names.reference}", "owner": "ti-1", "desk": "rates", **more},
+    )
     if p.case_id not in ("", told["id"]):
         raise Stuck(f"ensure answered case {told['id']}, and before {p.case_id}")
     p.play.case_id = told["id"]
@@ -219,8 +227,9 @@ async def _ensure(p: Player, names: Names, **more: Any) -> None:
 
 async def by_hand(p: Player, names: Names, rng: random.Random) -> None:
     """Opened for a row of the book, talked about, handed over, kept, cancelled, reopened, and cancelled again."""
-    told = await p.ask("POST", "/v1/cases", "desk", {"workflow": "settlement", "account": "SAFE-0002",
-                                                     "reference": names.reference})
+    told = await p.ask(
+        "POST", "/v1/cases", "desk", {"workflow": "settlement", "account": "SAFE-0002", "reference": names.reference}
+    )
     p.play.case_id = case = told["id"]
     await p.task()
     await p.ask("POST", f"/v1/cases/{case}/comments", "desk", {"text": "by hand"})
@@ -294,8 +303,9 @@ STORIES: dict[str, Story] = {
     "switched_off": Story(switched_off, 4, number="1005"),
 }
 #: The same order of stories in every run: each comes as often as its weight says, spread evenly.
-_ROUND = [name for _, name in sorted((k / story.weight, name) for name, story in STORIES.items()
-                                     for k in range(story.weight))]
+_ROUND = [
+    name for _, name in sorted((k / story.weight, name) for name, story in STORIES.items() for k in range(story.weight))
+]
 
 
 def story_of(n: int) -> str:

@@ -64,8 +64,12 @@ def _sites(path: Path, call: str, prefix: str) -> Iterator[Site]:
             calls = [node for node in _own(function) if _commits(node, call)]
             for n, node in enumerate(sorted(calls, key=lambda c: c.lineno), 1):
                 suffix = f"/{n}" if len(calls) > 1 else ""
-                yield Site(f"{prefix}{path.stem} {function.name}{suffix}", str(path), node.lineno,
-                           node.end_lineno or node.lineno)
+                yield Site(
+                    f"{prefix}{path.stem} {function.name}{suffix}",
+                    str(path),
+                    node.lineno,
+                    node.end_lineno or node.lineno,
+                )
 
 
 def _own(function: ast.AST) -> Iterator[ast.Call]:
@@ -99,8 +103,12 @@ def nodes() -> tuple[str, ...]:
 
 def moments() -> list[tuple[str, str]]:
     """Every (window, before or after) at which a process must have died."""
-    return [(name, when) for name in every() for when in ("before", "after")
-            if when == "after" or not name.startswith("queue ")]
+    return [
+        (name, when)
+        for name in every()
+        for when in ("before", "after")
+        if when == "after" or not name.startswith("queue ")
+    ]
 
 
 @cache

@@ -64,10 +64,18 @@ async def in_transaction(settings: Settings, work: Callable[[Conn], Awaitable[T]
 
 
 def settings_for(url: str, folder: Path, **overrides: Any) -> Settings:
-    return Settings(**{  # type: ignore[arg-type]
-        "database_url": url, "local_issuer_key": KEY, "api_port": free_port(), "metrics_port": free_port(),
-        "log_anchor_file": folder / "anchor.jsonl", "rate_limit_per_minute": 100_000,
-        "stream_heartbeat_seconds": 0.3, **overrides})
+    return Settings(
+        **{  # type: ignore[arg-type]
+            "database_url": url,
+            "local_issuer_key": KEY,
+            "api_port": free_port(),
+            "metrics_port": free_port(),
+            "log_anchor_file": folder / "anchor.jsonl",
+            "rate_limit_per_minute": 100_000,
+            "stream_heartbeat_seconds": 0.3,
+            **overrides,
+        }
+    )
 
 
 @contextlib.contextmanager

@@ -23,23 +23,41 @@ _numbers = itertools.count(1)
 async def open_case(conn: Conn, *, desk: str = "rates") -> Row:
     """An open case at the gate: its first run is taken away, and it may end in every way."""
     key = f"SAFE-0001/SEED-{next(_numbers)}-{uuid.uuid4().hex[:6]}"
-    case, _ = await cases.open_case(conn, cases.NewCase(
-        workflow="settlement", key=key, desk=desk, requester=DESK.id, account="SAFE-0001"), DESK.actor())
+    case, _ = await cases.open_case(
+        conn,
+        cases.NewCase(workflow="settlement", key=key, desk=desk, requester=DESK.id, account="SAFE-0001"),
+        DESK.actor(),
+    )
     await work.cancel_pending(conn, str(case["id"]), ("run",))
     await conn.execute("update cases set phase = 'AWAITING_APPROVAL' where id = %(id)s", case)
     return case
 
 
 async def _proposal(conn: Conn, case: Row, thread_id: str, editable: tuple[str, ...]) -> Row:
-    content = {"action": "CHASE", "params": {"note": "please match"}, "summary": "Chase the custodian.",
-               "diff": [{"field": "isin", "ours": "A", "theirs": "B"}], "evidence": [{"id": "e1", "source": "MT548"}],
-               "steps": [], "editable": list(editable)}
+    content = {
+        "action": "CHASE",
+        "params": {"note": "please match"},
+        "summary": "Chase the custodian.",
+        "diff": [{"field": "isin", "ours": "A", "theirs": "B"}],
+        "evidence": [{"id": "e1", "source": "MT548"}],
+        "steps": [],
+        "editable": list(editable),
+    }
     proposal = ProposalRow(
-        id=str(uuid.uuid4()), case_id=str(case["id"]), thread_id=thread_id, action="CHASE", tier=Tier.T2,
-        content=content, payload_hash=sha256(content), makers=("maker",), seen_seq=0)
+        id=str(uuid.uuid4()),
+        case_id=str(case["id"]),
+        thread_id=thread_id,
+        action="CHASE",
+        tier=Tier.T2,
+        content=content,
+        payload_hash=sha256(content),
+        makers=("maker",),
+        seen_seq=0,
+    )
     await approvals.put_proposal(conn, proposal)
-    await approvals.put_validations(conn, proposal.id, "proposal", [
-        Outcome(validator="V09", version="1.0", outcome="PASS", detail="no hit")])
+    await approvals.put_validations(
+        conn, proposal.id, "proposal", [Outcome(validator="V09", version="1.0", outcome="PASS", detail="no hit")]
+    )
     return await approvals.get_proposal(conn, proposal.id)
 
 
@@ -50,8 +68,9 @@ def case(live: Live, *, desk: str = "rates") -> str:
     return live.store(write)
 
 
-def approval(live: Live, *, desk: str = "rates", tier: Tier = Tier.T2,
-             editable: tuple[str, ...] = ()) -> dict[str, Any]:
+def approval(
+    live: Live, *, desk: str = "rates", tier: Tier = Tier.T2, editable: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """A pending approval with its waiting thread; requester u_desk, maker `maker`."""
 
     async def write(conn: Conn) -> dict[str, Any]:
@@ -60,8 +79,9 @@ def approval(live: Live, *, desk: str = "rates", tier: Tier = Tier.T2,
         proposal = await _proposal(conn, opened, str(thread["id"]), editable)
         interrupt = uuid.uuid4().hex
         await threads.put_waits(conn, str(thread["id"]), [Wait(interrupt, "approval", str(proposal["id"]), 0)])
-        row = await approvals.open_approval(conn, proposal, interrupt_id=interrupt, tier=tier,
-                                            requester=DESK.id, policy=POLICY)
+        row = await approvals.open_approval(
+            conn, proposal, interrupt_id=interrupt, tier=tier, requester=DESK.id, policy=POLICY
+        )
         assert row is not None
         return {"id": str(row["id"]), "case_id": str(opened["id"]), "hash": row["payload_hash"]}
 
@@ -74,8 +94,16 @@ def task(live: Live, *, desk: str = "rates", role: str = "ops_analyst") -> dict[
     async def write(conn: Conn) -> dict[str, str]:
         opened = await open_case(conn, desk=desk)
         thread_id = str((await cases.current_thread(conn, str(opened["id"]), lock=True))["id"])
-        row = await tasks.put(conn, case_id=str(opened["id"]), source=uuid.uuid4().hex, step="1", kind="info",
-                              role=role, text="Which trade is it?", thread_id=thread_id)
+        row = await tasks.put(
+            conn,
+            case_id=str(opened["id"]),
+            source=uuid.uuid4().hex,
+            step="1",
+            kind="info",
+            role=role,
+            text="Which trade is it?",
+            thread_id=thread_id,
+        )
         await threads.put_waits(conn, thread_id, [Wait(uuid.uuid4().hex, "task", str(row["id"]), 0)])
         return {"id": str(row["id"]), "case_id": str(opened["id"])}
 
@@ -88,9 +116,20 @@ def effect(live: Live, *, desk: str = "rates", refused: bool = False) -> dict[st
     async def write(conn: Conn) -> dict[str, str]:
         opened = await open_case(conn, desk=desk)
         thread_id = str((await cases.current_thread(conn, str(opened["id"]), lock=True))["id"])
-        row = await effects.put(conn, effects.NewEffect(
-            case_id=str(opened["id"]), source=uuid.uuid4().hex, step="1", kind="message", receiver="file:x", type="599",
-            recipient="CUSTDEFFXXX", payload="text", thread_id=thread_id))
+        row = await effects.put(
+            conn,
+            effects.NewEffect(
+                case_id=str(opened["id"]),
+                source=uuid.uuid4().hex,
+                step="1",
+                kind="message",
+                receiver="file:x",
+                type="599",
+                recipient="CUSTDEFFXXX",
+                payload="text",
+                thread_id=thread_id,
+            ),
+        )
         await threads.put_waits(conn, thread_id, [Wait(uuid.uuid4().hex, "effect", str(row["id"]), 0)])
         if refused:
             await work.cancel_pending(conn, str(opened["id"]), ("deliver",))

@@ -20,14 +20,22 @@ def document() -> dict:
     return create_app(Settings(database_url="postgresql://x@/x")).openapi()
 
 
-ENDPOINTS = [(method, path, about) for path, methods in document()["paths"].items() if path not in PROBES
-             for method, about in methods.items()]
+ENDPOINTS = [
+    (method, path, about)
+    for path, methods in document()["paths"].items()
+    if path not in PROBES
+    for method, about in methods.items()
+]
 IDS = [f"{method} {path}" for method, path, _ in ENDPOINTS]
 
 
 def address(path: str) -> str:
-    return re.sub(r"\{\w+_id\}", "00000000-0000-0000-0000-000000000000", path).replace("{kind}", "fx").replace(
-        "{key}", "USD").replace("{scope}", "none")
+    return (
+        re.sub(r"\{\w+_id\}", "00000000-0000-0000-0000-000000000000", path)
+        .replace("{kind}", "fx")
+        .replace("{key}", "USD")
+        .replace("{scope}", "none")
+    )
 
 
 def call(client, method: str, path: str):
@@ -49,7 +57,8 @@ def test_a_role_may_call_what_its_permissions_say_and_nothing_else(live, role, m
     assert refused != may, answer.text
     if refused:
         assert answer.json()["required_roles"] == sorted(
-            r.value for r, operations in PERMISSIONS.items() if about["x-operation"] in operations)
+            r.value for r, operations in PERMISSIONS.items() if about["x-operation"] in operations
+        )
 
 
 _clients: dict = {}
@@ -104,14 +113,18 @@ def test_the_session_cookie_reads_and_writes_only_from_our_own_pages(live):
     assert browser.get("/v1/cases").status_code == 200
     assert browser.post(f"/v1/cases/{case}/comments", json=said).status_code == 403
     foreign = ("http://evil.example", f"http://{host}.evil.example", "null")
-    for headers, status in (*(({"Origin": origin}, 403) for origin in foreign),
-                            ({"Origin": f"http://{host}"}, 201), ({"HX-Request": "true"}, 201)):
+    for headers, status in (
+        *(({"Origin": origin}, 403) for origin in foreign),
+        ({"Origin": f"http://{host}"}, 201),
+        ({"HX-Request": "true"}, 201),
+    ):
         assert browser.post(f"/v1/cases/{case}/comments", json=said, headers=headers).status_code == status
 
 
 def test_a_bad_bearer_token_is_not_saved_by_a_good_cookie(live):
-    browser = live.anybody(cookies={"wo_session": live.token("nina", "ops_analyst")},
-                           headers={"Authorization": "Bearer x"})
+    browser = live.anybody(
+        cookies={"wo_session": live.token("nina", "ops_analyst")}, headers={"Authorization": "Bearer x"}
+    )
     assert browser.get("/v1/cases").status_code == 401
 
 

@@ -42,8 +42,10 @@ def test_a_bad_body_is_named(analyst, comments, content, status):
     assert problem["request_id"] == answer.headers["X-Request-ID"]
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "",
-                                  "application/json; charset=utf-16"])
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/xml", "application/x-www-form-urlencoded", "", "application/json; charset=utf-16"],
+)
 def test_another_content_type_is_refused(analyst, comments, kind):
     answer = analyst.post(comments, content=b'{"text": "x"}', headers={"Content-Type": kind} if kind else {})
     assert (answer.status_code, answer.json()["type"]) == (415, "UnsupportedContent")
@@ -65,9 +67,11 @@ def test_a_body_over_the_limit_without_a_length_is_refused_while_it_comes(analys
 
 def test_a_length_that_lies_is_not_believed(live):
     with socket.create_connection(("127.0.0.1", live.settings.api_port)) as raw:
-        raw.sendall("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
-                    "Content-Length: 99999999999\r\n"
-                    f"Authorization: Bearer {live.token('nina', 'ops_analyst')}\r\n\r\n".encode())
+        raw.sendall(
+            "POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+            "Content-Length: 99999999999\r\n"
+            f"Authorization: Bearer {live.token('nina', 'ops_analyst')}\r\n\r\n".encode()
+        )
         assert b" 413 " in raw.recv(200)
 
 

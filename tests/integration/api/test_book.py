@@ -8,8 +8,10 @@ FX = {"ccy": "USD", "eur": "0.92"}
 
 
 def test_rows_are_versioned_and_an_unchanged_one_stores_nothing(operator):
-    counts = [operator.put("/v1/book/fx", json={"rows": [{**FX, "ccy": "SEK", "eur": eur}]}).json()
-              for eur in ("0.10", "0.10", "0.11")]
+    counts = [
+        operator.put("/v1/book/fx", json={"rows": [{**FX, "ccy": "SEK", "eur": eur}]}).json()
+        for eur in ("0.10", "0.10", "0.11")
+    ]
     assert [(c["new"], c["changed"], c["unchanged"]) for c in counts] == [(1, 0, 0), (0, 0, 1), (0, 1, 0)]
     row = operator.get("/v1/book/fx/SEK").json()
     assert (row["version"], row["data"]["eur"], row["recorded_by"]) == (2, "0.11", "otto")

@@ -23,8 +23,9 @@ def test_a_case_is_opened_for_an_instruction_of_the_book_once(analyst):
 
 def test_a_later_message_joins_a_case_opened_without_one(analyst):
     opened = analyst.post("/v1/cases", json={**OPENING, "reference": "WO-1003"})
-    posted = analyst.post("/v1/messages", content=sample("mt548-pend-lack-WO-1003"),
-                          headers={"Content-Type": "text/plain"})
+    posted = analyst.post(
+        "/v1/messages", content=sample("mt548-pend-lack-WO-1003"), headers={"Content-Type": "text/plain"}
+    )
     assert posted.json()["items"][0]["case_id"] == opened.json()["id"]
 
 
@@ -50,8 +51,17 @@ def test_an_account_of_another_desk_does_not_exist(live):
 
 
 def ensure(client, key, owner="ti-1", **more):
-    return client.post("/v1/cases:ensure", json={"workflow": "settlement", "key": key, "owner": owner, "desk": "rates",
-                                                 "restart_on": ["failed", "cancelled", "expired"], **more})
+    return client.post(
+        "/v1/cases:ensure",
+        json={
+            "workflow": "settlement",
+            "key": key,
+            "owner": owner,
+            "desk": "rates",
+            "restart_on": ["failed", "cancelled", "expired"],
+            **more,
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +78,16 @@ def test_ensure_creates_then_attaches_and_moves_the_owner(airflow):
     assert (late.status_code, late.json()["type"]) == (409, "NotOwner")
 
 
-@pytest.mark.parametrize(("ended", "status", "what"), [
-    ("failed", 202, "restarted"), ("cancelled", 202, "restarted"), ("expired", 202, "restarted"),
-    ("resolved", 200, "attached"), ("rejected", 200, "attached")])
+@pytest.mark.parametrize(
+    ("ended", "status", "what"),
+    [
+        ("failed", 202, "restarted"),
+        ("cancelled", 202, "restarted"),
+        ("expired", 202, "restarted"),
+        ("resolved", 200, "attached"),
+        ("rejected", 200, "attached"),
+    ],
+)
 def test_ensure_restarts_only_what_failed(airflow, live, ended, status, what):
     case = ensure(airflow, f"af/end/{ended}").json()
     seeds.end(live, case["id"], ended)
@@ -144,12 +161,25 @@ def test_one_case_shows_everything_known(analyst, live):
 def test_another_desks_case_does_not_exist_anywhere(live):
     case = seeds.case(live, desk="equities")
     stranger = live.client("rita", "ops_supervisor compliance", desks="rates")
-    calls = [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/reopen"), ("POST", "/assign"),
-             ("POST", "/comments"), ("POST", "/hold")]
-    bodies = {"/hold": {"held": True, "comment": "x"}, "/reopen": {"comment": "x"}, "/assign": {"assignee": "x"}, "/comments": {"text": "x"}}
+    calls = [
+        ("GET", ""),
+        ("GET", "/events"),
+        ("POST", "/cancel"),
+        ("POST", "/reopen"),
+        ("POST", "/assign"),
+        ("POST", "/comments"),
+        ("POST", "/hold"),
+    ]
+    bodies = {
+        "/hold": {"held": True, "comment": "x"},
+        "/reopen": {"comment": "x"},
+        "/assign": {"assignee": "x"},
+        "/comments": {"text": "x"},
+    }
     for method, path in calls:
-        answer = stranger.request(method, f"/v1/cases/{case}{path}",
-                                  **({"json": bodies.get(path, {})} if method == "POST" else {}))
+        answer = stranger.request(
+            method, f"/v1/cases/{case}{path}", **({"json": bodies.get(path, {})} if method == "POST" else {})
+        )
         assert (path, answer.status_code) == (path, 404)
     assert stranger.get(f"/v1/log/cases/{case}").status_code == 404
 

@@ -14,8 +14,9 @@ MISSING = "00000000-0000-0000-0000-000000000000"
 
 
 def decide(client, asked, decision="approve", **body):
-    return client.post(f"/v1/approvals/{asked['id']}/decisions",
-                       json={"decision": decision, "payload_hash": asked["hash"], **body})
+    return client.post(
+        f"/v1/approvals/{asked['id']}/decisions", json={"decision": decision, "payload_hash": asked["hash"], **body}
+    )
 
 
 def said(answer):
@@ -27,8 +28,13 @@ def test_two_different_people_approve_and_the_thread_goes_on(ann, ben, live):
     assert said(decide(ann, asked)) == (200, "pending")
     second = decide(ben, asked)
     assert (said(second), second.json()["approvals"]) == ((200, "approved"), 2)
-    run = live.store(lambda conn: one(conn, "select payload from work_items where case_id = %(c)s and kind = 'run' "
-                                            "and status = 'pending'", {"c": asked["case_id"]}))
+    run = live.store(
+        lambda conn: one(
+            conn,
+            "select payload from work_items where case_id = %(c)s and kind = 'run' and status = 'pending'",
+            {"c": asked["case_id"]},
+        )
+    )
     (answer,) = run["payload"]["answers"].values()
     assert (answer["type"], sorted(answer["by"]), answer["payload_hash"]) == ("approve", ["ann", "ben"], asked["hash"])
 
@@ -125,8 +131,10 @@ BAD_BODIES = {
     "reject without a reason": ({"decision": "reject", "payload_hash": "HASH", "comment": "no"}, "decision"),
     "edit without fields": ({"decision": "edit", "payload_hash": "HASH", "comment": "no"}, "decision"),
     "unknown field": ({"decision": "approve", "payload_hash": "HASH", "amount": 5}, "amount"),
-    "a field nobody may edit": ({"decision": "edit", "payload_hash": "HASH", "comment": "x",
-                                 "edited_params": {"quantity": 1.5}}, "edited_params.quantity"),
+    "a field nobody may edit": (
+        {"decision": "edit", "payload_hash": "HASH", "comment": "x", "edited_params": {"quantity": 1.5}},
+        "edited_params.quantity",
+    ),
 }
 
 
@@ -142,8 +150,11 @@ def test_a_body_is_judged_last_and_its_field_named(ann, live, body, field):
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"approve"', b"null", b"{", b'{"decision": NaN}'])
 def test_a_decision_that_is_no_object_is_refused(ann, live, content):
-    answer = ann.post(f"/v1/approvals/{seeds.approval(live)['id']}/decisions", content=content,
-                      headers={"Content-Type": "application/json"})
+    answer = ann.post(
+        f"/v1/approvals/{seeds.approval(live)['id']}/decisions",
+        content=content,
+        headers={"Content-Type": "application/json"},
+    )
     assert said(answer) == (422, "InvalidRequest")
 
 
@@ -153,7 +164,9 @@ def test_refused_decisions_are_logged_with_who_and_why(live):
     decide(live.client("audrey", "auditor"), asked)
     refused = [e for e in seeds.entries(live, "system") if e["data"].get("approval_id") == asked["id"]]
     assert [(e["type"], e["actor"]["id"], e["data"]["type"]) for e in refused] == [
-        ("decision.refused", "u_desk", "SegregationOfDuties"), ("decision.refused", "audrey", "Forbidden")]
+        ("decision.refused", "u_desk", "SegregationOfDuties"),
+        ("decision.refused", "audrey", "Forbidden"),
+    ]
 
 
 def test_a_stop_is_decided_by_compliance_alone(ann, live):

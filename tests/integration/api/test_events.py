@@ -96,8 +96,9 @@ def test_the_query_resumes_too_and_the_header_is_stronger(analyst, live):
     seeds.say(live, case, "a", "b")
     with analyst.stream("GET", f"/v1/cases/{case}/events", params={"after": 2}, headers=SSE) as response:
         assert next(_parsed(response.iter_lines()))["id"] == "3"
-    with analyst.stream("GET", f"/v1/cases/{case}/events", params={"after": 2},
-                        headers={**SSE, "Last-Event-ID": "1"}) as response:
+    with analyst.stream(
+        "GET", f"/v1/cases/{case}/events", params={"after": 2}, headers={**SSE, "Last-Event-ID": "1"}
+    ) as response:
         assert next(_parsed(response.iter_lines()))["id"] == "2"
 
 
@@ -105,8 +106,9 @@ def test_as_json_it_is_a_page_and_where_to_go_on(analyst, live):
     case = seeds.case(live)
     seeds.say(live, case, "a", "b")
     first = analyst.get(f"/v1/cases/{case}/events", params={"limit": 2}, headers={"Accept": "application/json"}).json()
-    rest = analyst.get(f"/v1/cases/{case}/events", params={"after": first["next"]},
-                       headers={"Accept": "application/json"}).json()
+    rest = analyst.get(
+        f"/v1/cases/{case}/events", params={"after": first["next"]}, headers={"Accept": "application/json"}
+    ).json()
     assert ([e["seq"] for e in first["items"]], first["next"]) == ([1, 2], 2)
     assert ([e["type"] for e in rest["items"]], rest["next"]) == (["b"], None)
 
@@ -120,8 +122,9 @@ def test_a_last_id_that_is_none_is_refused(analyst, live, last):
 def test_a_case_that_goes_to_another_desk_ends_the_stream(live):
     case = seeds.case(live, desk="unassigned")
     rates = live.client("rita", "ops_analyst", desks="rates")
-    threading.Timer(0.3, lambda: live.client("sue", "ops_supervisor").post(
-        f"/v1/cases/{case}/assign", json={"desk": "equities"})).start()
+    threading.Timer(
+        0.3, lambda: live.client("sue", "ops_supervisor").post(f"/v1/cases/{case}/assign", json={"desk": "equities"})
+    ).start()
     assert read(rates, case)[-1]["event"] == "end"
 
 
@@ -168,8 +171,10 @@ def test_stopping_the_process_ends_streams_and_waits_at_once(postgres, template,
     with postgres.copy_of(template) as name, running(settings_for(postgres.url(API, name), tmp_path)) as api:
         load_book(api)
         case, client = seeds.case(api), api.client("nina", "ops_analyst")
-        threads = [threading.Thread(target=lambda: read(client, case)),
-                   threading.Thread(target=lambda: client.get(f"/v1/cases/{case}", params={"wait": 25}))]
+        threads = [
+            threading.Thread(target=lambda: read(client, case)),
+            threading.Thread(target=lambda: client.get(f"/v1/cases/{case}", params={"wait": 25})),
+        ]
         for thread in threads:
             thread.start()
         time.sleep(0.5)

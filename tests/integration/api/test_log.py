@@ -76,10 +76,16 @@ def test_a_period_waits_for_a_transaction_that_may_still_write_into_it(auditor, 
     assert [e["type"] for e in told if e.get("stream") == case] == ["case.opened", "late.commit"]
 
 
-@pytest.mark.parametrize("params", [
-    {}, {"from": "2026-01-01T00:00:00Z"}, {"from": "yesterday", "to": "today"},
-    {"from": "2026-01-01T00:00:00", "to": "2026-02-01T00:00:00"},
-    {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"from": "2026-01-01T00:00:00Z"},
+        {"from": "yesterday", "to": "today"},
+        {"from": "2026-01-01T00:00:00", "to": "2026-02-01T00:00:00"},
+        {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"},
+    ],
+)
 def test_a_period_that_is_none_is_refused(auditor, params):
     assert auditor.get("/v1/log", params=params).status_code == 422
 

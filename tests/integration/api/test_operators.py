@@ -10,14 +10,20 @@ from workflow_orchestration.store.db import one
 
 
 def delivery(live, effect_id):
-    return live.store(lambda conn: one(conn, "select status from work_items where effect_id = %(e)s "
-                                             "order by created_at desc limit 1", {"e": effect_id}))["status"]
+    return live.store(
+        lambda conn: one(
+            conn,
+            "select status from work_items where effect_id = %(e)s order by created_at desc limit 1",
+            {"e": effect_id},
+        )
+    )["status"]
 
 
 def test_a_refused_effect_is_tried_again_with_the_same_key(operator, live):
     refused = seeds.effect(live, refused=True)
-    before = next(e for e in operator.get("/v1/effects", params={"state": "refused"}).json()["items"]
-                  if e["id"] == refused["id"])
+    before = next(
+        e for e in operator.get("/v1/effects", params={"state": "refused"}).json()["items"] if e["id"] == refused["id"]
+    )
     after = operator.post(f"/v1/effects/{refused['id']}/retry", json={"comment": "switch released"}).json()
     assert (before["refusal"], after["state"], after["refusal"]) == ({"rule": "kill_switch"}, "pending", None)
     assert (after["source"], after["step"]) == (before["source"], before["step"])
@@ -36,8 +42,13 @@ def test_a_cancelled_effect_lets_its_thread_go_on(operator, live, refused):
     effect = seeds.effect(live, refused=refused)
     answer = operator.post(f"/v1/effects/{effect['id']}/cancel", json={"comment": "wrong recipient"})
     assert (answer.json()["state"], answer.json()["delivery_in_progress"]) == ("cancelled", False)
-    run = live.store(lambda conn: one(conn, "select payload from work_items where case_id = %(c)s and kind = 'run' "
-                                            "and status = 'pending'", {"c": effect["case_id"]}))
+    run = live.store(
+        lambda conn: one(
+            conn,
+            "select payload from work_items where case_id = %(c)s and kind = 'run' and status = 'pending'",
+            {"c": effect["case_id"]},
+        )
+    )
     assert list(run["payload"]["answers"].values()) == [{"type": "cancelled"}]
     assert operator.post(f"/v1/effects/{effect['id']}/cancel", json={}).status_code == 409
 
@@ -64,8 +75,14 @@ def test_a_kill_switch_is_engaged_released_and_logged(operator, live):
     assert [s["scope"] for s in operator.get("/v1/kill-switches").json()["items"]] == ["action:CHASE"]
 
 
-@pytest.mark.parametrize(("scope", "body"), [
-    ("everything", {"engaged": True, "reason": "x"}), ("all", {"engaged": "yes", "reason": "x"}),
-    ("all", {"engaged": True}), ("all", {"engaged": True, "reason": ""})])
+@pytest.mark.parametrize(
+    ("scope", "body"),
+    [
+        ("everything", {"engaged": True, "reason": "x"}),
+        ("all", {"engaged": "yes", "reason": "x"}),
+        ("all", {"engaged": True}),
+        ("all", {"engaged": True, "reason": ""}),
+    ],
+)
 def test_a_kill_switch_that_is_unclear_is_refused(operator, scope, body):
     assert operator.put(f"/v1/kill-switches/{scope}", json=body).status_code == 422

@@ -20,8 +20,10 @@ from tests.integration.api.live import KEY, running, settings_for, until
 
 
 def test_too_many_requests_of_one_principal_are_429_and_others_go_on(postgres, template, tmp_path):
-    with postgres.copy_of(template) as name, running(
-            settings_for(postgres.url(API, name), tmp_path, rate_limit_per_minute=5)) as api:
+    with (
+        postgres.copy_of(template) as name,
+        running(settings_for(postgres.url(API, name), tmp_path, rate_limit_per_minute=5)) as api,
+    ):
         greedy, modest = api.client("greedy", "ops_analyst"), api.client("modest", "ops_analyst")
         answers = [greedy.get("/v1/cases") for _ in range(6)]
         assert [a.status_code for a in answers] == [200] * 5 + [429]
@@ -32,8 +34,10 @@ def test_too_many_requests_of_one_principal_are_429_and_others_go_on(postgres, t
 
 
 def test_failed_logins_of_one_address_are_429_and_good_tokens_go_on(postgres, template, tmp_path):
-    with postgres.copy_of(template) as name, running(
-            settings_for(postgres.url(API, name), tmp_path, rate_limit_per_minute=3)) as api:
+    with (
+        postgres.copy_of(template) as name,
+        running(settings_for(postgres.url(API, name), tmp_path, rate_limit_per_minute=3)) as api,
+    ):
         guesser = api.anybody(headers={"Authorization": "Bearer guess"})
         assert [guesser.get("/v1/cases").status_code for _ in range(4)] == [401, 401, 401, 429]
         assert api.client("nina", "ops_analyst").get("/v1/cases").status_code == 200
@@ -77,11 +81,19 @@ def process(postgres, template, tmp_path):
     """The API as a process of its own, with the settings that a deployment gives it."""
     with postgres.copy_of(template) as name:
         settings = settings_for(postgres.url(API, name), tmp_path)
-        env = {"PATH": os.environ["PATH"], "DATABASE_URL": postgres.url(API, name), "LOCAL_ISSUER_KEY": KEY,
-               "API_PORT": str(settings.api_port), "METRICS_PORT": str(settings.metrics_port), "LOG_FORMAT": "json"}
-        code = ("import uvloop; from workflow_orchestration import settings; "
-                "from workflow_orchestration.api import server; "
-                "uvloop.run(server.serve(settings.load()))")
+        env = {
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": postgres.url(API, name),
+            "LOCAL_ISSUER_KEY": KEY,
+            "API_PORT": str(settings.api_port),
+            "METRICS_PORT": str(settings.metrics_port),
+            "LOG_FORMAT": "json",
+        }
+        code = (
+            "import uvloop; from workflow_orchestration import settings; "
+            "from workflow_orchestration.api import server; "
+            "uvloop.run(server.serve(settings.load()))"
+        )
         child = subprocess.Popen([sys.executable, "-c", code], env=env, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
         try:
             until(lambda: _ready(settings), seconds=20)
@@ -130,8 +142,10 @@ def test_no_metric_holds_what_a_user_sent(process):
 
 
 def test_the_api_imports_nothing_heavy():
-    code = ("import sys, workflow_orchestration.api.server; "
-            "heavy = ('langgraph', 'langchain_core', 'exchange_calendars', 'pandas'); "
-            "print([m for m in heavy if m in sys.modules])")
+    code = (
+        "import sys, workflow_orchestration.api.server; "
+        "heavy = ('langgraph', 'langchain_core', 'exchange_calendars', 'pandas'); "
+        "print([m for m in heavy if m in sys.modules])"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.strip() == "[]"

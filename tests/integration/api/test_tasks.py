@@ -8,8 +8,13 @@ def test_a_completed_task_lets_its_thread_go_on_with_the_result(analyst, live):
     asked = seeds.task(live)
     done = analyst.post(f"/v1/tasks/{asked['id']}/complete", json={"result": {"trade": "WO-1"}, "comment": "by phone"})
     assert (done.status_code, done.json()["state"], done.json()["completed_by"]) == (200, "done", "nina")
-    run = live.store(lambda conn: one(conn, "select payload from work_items where case_id = %(c)s and kind = 'run' "
-                                            "and status = 'pending'", {"c": asked["case_id"]}))
+    run = live.store(
+        lambda conn: one(
+            conn,
+            "select payload from work_items where case_id = %(c)s and kind = 'run' and status = 'pending'",
+            {"c": asked["case_id"]},
+        )
+    )
     (answer,) = run["payload"]["answers"].values()
     assert answer == {"type": "done", "result": {"trade": "WO-1", "comment": "by phone"}, "by": "nina"}
     assert seeds.entries(live, asked["case_id"])[-1]["type"] == "task.completed"

@@ -61,8 +61,9 @@ async def test_twenty_people_with_mixed_decisions_get_one_outcome(p):
     case_id, approval = await _two_person_approval(p)
     people = [Principal(f"p{n}", frozenset({Role.OPS_APPROVER}), frozenset({"*"})) for n in range(20)]
     bodies = [{} if n % 2 else {"decision": "reject", "reason_code": "NO", "comment": "no"} for n in range(20)]
-    answers = await asyncio.gather(*(p.decide(approval, who, **body) for who, body in zip(people, bodies, strict=True)),
-                                   return_exceptions=True)
+    answers = await asyncio.gather(
+        *(p.decide(approval, who, **body) for who, body in zip(people, bodies, strict=True)), return_exceptions=True
+    )
     told = [a for a in answers if isinstance(a, AlreadyDecided)]
     decided = [a for a in answers if isinstance(a, dict) and a["state"] != "pending"]
     assert len(decided) == 1

@@ -58,6 +58,9 @@ async def _waits(p, case_id):
 
 
 async def _faults(p, case_id) -> set[str]:
-    found = await p.sql("select validator from validations v join proposals p on p.id = v.proposal_id "
-                        "where p.case_id = %(id)s and outcome = 'FAIL'", id=case_id)
+    found = await p.sql(
+        "select validator from validations v join proposals p on p.id = v.proposal_id "
+        "where p.case_id = %(id)s and outcome = 'FAIL'",
+        id=case_id,
+    )
     return {row["validator"] for row in found}

@@ -157,8 +157,9 @@ async def test_a_rejected_action_is_not_proposed_again(p):
     case_id, approval = await _chase(p)
     await p.decide(approval, ANN, "reject", reason_code="WRONG", comment="no")
     await p.wait_for(lambda: _asked_again(p, case_id), "what is proposed next")
-    [row] = await p.sql("select array_agg(action order by created_at) as actions from proposals where case_id = %(id)s",
-                        id=case_id)
+    [row] = await p.sql(
+        "select array_agg(action order by created_at) as actions from proposals where case_id = %(id)s", id=case_id
+    )
     assert row["actions"][0] == "CHASE"
     assert "CHASE" not in row["actions"][1:]
 
@@ -302,8 +303,11 @@ async def test_an_unknown_account_opens_a_case_for_the_unassigned_desk_with_its_
     await p.wait_for(lambda: p.open_tasks(case_id), "the task")
     case = await p.case(case_id)
     assert case["desk"] == "unassigned"
-    [row] = await p.sql("select outcome, detail from validations v join proposals p on p.id = v.proposal_id "
-                        "where p.case_id = %(id)s and validator = 'V02'", id=case_id)
+    [row] = await p.sql(
+        "select outcome, detail from validations v join proposals p on p.id = v.proposal_id "
+        "where p.case_id = %(id)s and validator = 'V02'",
+        id=case_id,
+    )
     assert row["outcome"] == "FAIL"
     assert "A1234567890" in row["detail"]
 
@@ -358,5 +362,8 @@ async def test_a_missing_confirmation_becomes_a_task_and_is_never_sent_again(p):
 
 
 async def _timer(p, case_id):
-    return await p.sql("select id from work_items where case_id = %(id)s and status = 'pending' "
-                       "and payload->>'what' = 'external_timeout'", id=case_id)
+    return await p.sql(
+        "select id from work_items where case_id = %(id)s and status = 'pending' "
+        "and payload->>'what' = 'external_timeout'",
+        id=case_id,
+    )

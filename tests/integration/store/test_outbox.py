@@ -61,12 +61,11 @@ async def test_an_entry_that_commits_late_is_found_when_it_does(pool, conn, data
 
 
 async def test_a_transaction_that_began_early_and_appended_late_keeps_its_stream_s_order(pool, conn, database):
-    async with await connect(database.worker) as early:
-        async with early.transaction():
-            await early.execute("select pg_current_xact_id()")
-            async with transaction(pool) as writer:
-                await _append(writer, "s")
-            await _append(early, "s")
+    async with await connect(database.worker) as early, early.transaction():
+        await early.execute("select pg_current_xact_id()")
+        async with transaction(pool) as writer:
+            await _append(writer, "s")
+        await _append(early, "s")
     assert await _passes(conn, limit=1) == [("s", 1), ("s", 2)]
 
 

@@ -51,8 +51,9 @@ def test_a_fraction_keeps_every_digit():
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 plain = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | texts
-values = st.recursive(plain, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-                      max_leaves=20)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=20
+)
 
 
 @given(values)

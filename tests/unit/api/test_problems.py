@@ -17,7 +17,7 @@ KINDS = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_failure_is_documented_with_an_example_of_itself(kind):
-    (status, response), = problems.documented(kind).items()
+    ((status, response),) = problems.documented(kind).items()
     example = response["content"][problems.MEDIA_TYPE]["examples"][kind.__name__]["value"]
     assert (status, example["type"], example["status"]) == (kind.status, kind.__name__, kind.status)
     assert example["fix"]

@@ -23,15 +23,25 @@ from workflow_orchestration.settings import OidcIssuer, Settings
 
 KEY = "local-key-of-32-bytes-or-a-bit-more"
 ISSUER = "https://login.example"
-PRIVATE = {"rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
-           "ec": ec.generate_private_key(ec.SECP256R1()), "ed": ed25519.Ed25519PrivateKey.generate()}
+PRIVATE = {
+    "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "ec": ec.generate_private_key(ec.SECP256R1()),
+    "ed": ed25519.Ed25519PrivateKey.generate(),
+}
 ALGORITHM = {"rsa": "RS256", "ec": "ES256", "ed": "EdDSA"}
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def settings(**more) -> Settings:
-    oidc = OidcIssuer(name="corp", issuer=ISSUER, jwks_url=f"{ISSUER}/jwks", audience="wo", roles_claim="realm_access.roles",
-                      desks_claim="desks", role_map={"bo-approver": "ops_approver"})
+    oidc = OidcIssuer(
+        name="corp",
+        issuer=ISSUER,
+        jwks_url=f"{ISSUER}/jwks",
+        audience="wo",
+        roles_claim="realm_access.roles",
+        desks_claim="desks",
+        role_map={"bo-approver": "ops_approver"},
+    )
     return Settings(**{"database_url": "postgresql://x@/x", "local_issuer_key": KEY, "oidc_issuers": [oidc], **more})
 
 
@@ -59,8 +69,16 @@ class Issuer:
 
 def claims(**more) -> dict:
     now = datetime.now(UTC)
-    found = {"iss": ISSUER, "aud": "wo", "sub": "ann", "iat": now, "exp": now + timedelta(hours=1),
-             "realm_access": {"roles": ["bo-approver", "something-else"]}, "desks": ["rates"], **more}
+    found = {
+        "iss": ISSUER,
+        "aud": "wo",
+        "sub": "ann",
+        "iat": now,
+        "exp": now + timedelta(hours=1),
+        "realm_access": {"roles": ["bo-approver", "something-else"]},
+        "desks": ["rates"],
+        **more,
+    }
     return {k: v for k, v in found.items() if v is not None}
 
 
@@ -71,7 +89,11 @@ def oidc_token(kid: str = "rsa", *, key=None, algorithm: str | None = None, **mo
 @pytest.mark.parametrize("kid", ["rsa", "ec", "ed"])
 async def test_a_token_of_a_trusted_issuer_names_its_bearer(kid):
     principal, until = await Issuer("rsa", "ec", "ed").verifier().verify(oidc_token(kid))
-    assert (principal.id, principal.roles, principal.desks) == ("corp:ann", {Role.OPS_APPROVER}, {"rates", "unassigned"})
+    assert (principal.id, principal.roles, principal.desks) == (
+        "corp:ann",
+        {Role.OPS_APPROVER},
+        {"rates", "unassigned"},
+    )
     assert until > datetime.now(UTC).timestamp()
 
 
@@ -102,8 +124,10 @@ def part(raw: bytes) -> str:
 
 def hs256_by_hand(key: bytes) -> str:
     """PyJWT itself refuses to sign with a public key; an attacker does not ask it."""
-    said = [json.dumps(value, default=lambda t: int(t.timestamp())).encode()
-            for value in ({"alg": "HS256", "kid": "rsa", "typ": "JWT"}, claims())]
+    said = [
+        json.dumps(value, default=lambda t: int(t.timestamp())).encode()
+        for value in ({"alg": "HS256", "kid": "rsa", "typ": "JWT"}, claims())
+    ]
     head = ".".join(map(part, said))
     return f"{head}.{part(hmac.new(key, head.encode(), hashlib.sha256).digest())}"
 

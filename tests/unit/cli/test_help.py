@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import typer
+
 from ci.tools.clidoc import FILES, cli_md, commands
 from ci.tools.source import ROOT
-
 from workflow_orchestration.cli.exits import MEANINGS
 from workflow_orchestration.cli.main import app
 

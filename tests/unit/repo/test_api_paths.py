@@ -1,8 +1,8 @@
 import re
 
 import pytest
-from ci.tools.source import ROOT, repository_files
 
+from ci.tools.source import ROOT, repository_files
 from workflow_orchestration.api.routers import ROUTERS
 
 _NAMED = re.compile(r"(?<![\w/])/(?:v1/[\w:{}/-]+(?:\.json)?|health|ready)")

@@ -2,8 +2,8 @@ import stat
 from types import SimpleNamespace
 
 import pytest
-from ci.local import env_file
 
+from ci.local import env_file
 from workflow_orchestration import settings
 
 _SERVER = SimpleNamespace(url=lambda role, database: f"postgresql://{role}@/{database}?host=/tmp/s")

@@ -1,7 +1,7 @@
 import pytest
+
 from ci.tools import envdoc, generate
 from ci.tools.source import ROOT
-
 from workflow_orchestration import settings
 from workflow_orchestration.domain.errors import PlatformError
 

@@ -1,4 +1,5 @@
 import pytest
+
 from ci.tools import lint_docs
 from ci.tools.lint_docs import Known
 

@@ -1,4 +1,5 @@
 import pytest
+
 from ci.tools import lint_interrupt
 
 _TRY = "def node(state):\n    try:\n        answer = {call}({{}})\n    except{caught}:\n        raise\n"

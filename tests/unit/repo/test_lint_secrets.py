@@ -1,6 +1,7 @@
 import secrets
 
 import pytest
+
 from ci.tools import lint_secrets
 
 _PEM = "-----BEGIN " + "RSA PRIVATE KEY-----"

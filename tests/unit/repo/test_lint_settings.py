@@ -1,4 +1,5 @@
 import pytest
+
 from ci.tools import lint_settings
 
 

@@ -1,6 +1,7 @@
 import ast
 
 import pytest
+
 from ci.tools import lint_shape
 from ci.tools.source import ROOT
 

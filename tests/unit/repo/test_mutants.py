@@ -1,4 +1,5 @@
 import pytest
+
 from ci.tools.copies import TIMED_OUT, Run
 from tests.mutants import run as mutants
 

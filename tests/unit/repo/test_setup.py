@@ -3,6 +3,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from ci.tools.source import ROOT
 
 _FILES = ("ci/local/setup.sh", "ci/local/requirements-setup.lock", "requirements-dev.lock", "pyproject.toml")

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
+
 from ci.local import places, up
 from ci.local.places import LocalError
-
 from workflow_orchestration.settings import Settings
 
 

@@ -19,6 +19,15 @@ from workflow_orchestration.api.routers import (
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
-    probes.router, messages.router, cases.router, events.router, approvals.router, tasks.router, book.router,
-    effects.router, kill_switches.router, log.router, reference.router,
+    probes.router,
+    messages.router,
+    cases.router,
+    events.router,
+    approvals.router,
+    tasks.router,
+    book.router,
+    effects.router,
+    kill_switches.router,
+    log.router,
+    reference.router,
 )

@@ -26,25 +26,37 @@ Kind = Annotated[str, Path(max_length=40, examples=sorted(KINDS), description="A
 @router.get("", response_model=BookKinds, summary="What kinds of reference data there are")
 async def list_kinds(who: Annotated[Principal, allowed(Operation.BOOK_READ)]) -> Any:
     """Each kind with its fields."""
-    return {"items": [{"kind": kind, "about": inspect.getdoc(model), "fields": list(model.model_fields)}
-                      for kind, model in sorted(KINDS.items())]}
+    return {
+        "items": [
+            {"kind": kind, "about": inspect.getdoc(model), "fields": list(model.model_fields)}
+            for kind, model in sorted(KINDS.items())
+        ]
+    }
 
 
 @router.put("/{kind}", response_model=BookLoaded, summary="Load rows of a kind")
-async def put_rows(kind: Kind, body: BookLoad, use: Use,
-                   who: Annotated[Principal, allowed(Operation.BOOK_WRITE)]) -> Any:
+async def put_rows(
+    kind: Kind, body: BookLoad, use: Use, who: Annotated[Principal, allowed(Operation.BOOK_WRITE)]
+) -> Any:
     """Every row is checked; one bad row, and none is stored. A changed row is a new version, an unchanged one none."""
     valid, errors = parse_rows(kind, body.rows)
     if errors:
         first = errors[0]
-        raise InvalidRequest(f"row {first.row}, {first.field or 'whole row'}: {first.cause}; {len(errors)} errors, "
-                             f"nothing was stored", errors=[e.model_dump() for e in errors[:_MOST_ERRORS]])
+        raise InvalidRequest(
+            f"row {first.row}, {first.field or 'whole row'}: {first.cause}; {len(errors)} errors, nothing was stored",
+            errors=[e.model_dump() for e in errors[:_MOST_ERRORS]],
+        )
     return {"kind": kind, **await use.write(lambda conn: book.put(conn, kind, valid, who.actor()))}
 
 
-@router.get("/{kind}/{key:path}", response_model=BookRow, summary="A row, in its latest version",
-            responses=documented(NotFound))
-async def get_row(kind: Kind, key: Annotated[str, Path(min_length=1, max_length=200)], use: Use,
-                  who: Annotated[Principal, allowed(Operation.BOOK_READ)]) -> Any:
+@router.get(
+    "/{kind}/{key:path}", response_model=BookRow, summary="A row, in its latest version", responses=documented(NotFound)
+)
+async def get_row(
+    kind: Kind,
+    key: Annotated[str, Path(min_length=1, max_length=200)],
+    use: Use,
+    who: Annotated[Principal, allowed(Operation.BOOK_READ)],
+) -> Any:
     """As it was loaded."""
     return await use.read(lambda conn: book.get(conn, kind, key))

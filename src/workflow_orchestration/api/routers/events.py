@@ -22,19 +22,31 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=Endpoint)
 #: A reader that takes nothing for so long is cut; it resumes by id.
 SEND_SECONDS = 20.0
 _LARGEST = 2**63 - 1
-_EVENTS = {"text/event-stream": {"schema": {"type": "string"},
-                                 "example": 'id: 1\nevent: case.opened\ndata: {"seq":1}\n\n'}}
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"description": "A page of entries, or the stream.",
-                                                  "content": _EVENTS}}
+_EVENTS = {
+    "text/event-stream": {"schema": {"type": "string"}, "example": 'id: 1\nevent: case.opened\ndata: {"seq":1}\n\n'}
+}
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page of entries, or the stream.", "content": _EVENTS}
+}
 Number = Annotated[int | None, Query(ge=0, le=_LARGEST, description="Only entries after this one.")]
 LastId = Annotated[int | None, Header(ge=0, le=_LARGEST, description="As `after`, and stronger; browsers send it.")]
 
 
-@router.get("/{case_id}/events", response_model=LogPage, summary="Its log: live, or a page",
-            responses={**_STREAM, **documented(NotFound)})
-async def case_events(case_id: UUID, request: Request, use: Use,
-                      who: Annotated[Principal, allowed(Operation.CASE_READ)], after: Number = None,
-                      last_event_id: LastId = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> Any:
+@router.get(
+    "/{case_id}/events",
+    response_model=LogPage,
+    summary="Its log: live, or a page",
+    responses={**_STREAM, **documented(NotFound)},
+)
+async def case_events(
+    case_id: UUID,
+    request: Request,
+    use: Use,
+    who: Annotated[Principal, allowed(Operation.CASE_READ)],
+    after: Number = None,
+    last_event_id: LastId = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Any:
     """`text/event-stream` follows the case from any entry and closes after the event `end`; heartbeats are comments.
     With `Accept: application/json`: one page of entries."""
     start = last_event_id if last_event_id is not None else after or 0

@@ -14,8 +14,14 @@ from workflow_orchestration.domain.roles import Operation, Principal
 from workflow_orchestration.store import kill
 
 router = APIRouter(prefix="/v1/kill-switches", tags=["kill switches"], route_class=Endpoint)
-Scope = Annotated[str, Path(max_length=80, examples=["all", "workflow:settlement", "action:CHASE"],
-                            description="all, workflow:<name> or action:<NAME>.")]
+Scope = Annotated[
+    str,
+    Path(
+        max_length=80,
+        examples=["all", "workflow:settlement", "action:CHASE"],
+        description="all, workflow:<name> or action:<NAME>.",
+    ),
+]
 
 
 @router.get("", response_model=KillSwitchPage, summary="Every switch that was ever set, and how it stands")
@@ -25,10 +31,12 @@ async def list_switches(use: Use, who: Annotated[Principal, allowed(Operation.KI
 
 
 @router.put("/{scope}", response_model=KillSwitchView, summary="Engage or release a switch")
-async def put_switch(scope: Scope, body: KillSwitchOrder, use: Use,
-                     who: Annotated[Principal, allowed(Operation.KILL_WRITE)]) -> Any:
+async def put_switch(
+    scope: Scope, body: KillSwitchOrder, use: Use, who: Annotated[Principal, allowed(Operation.KILL_WRITE)]
+) -> Any:
     """At once and across restarts; a delivery already at its receiver cannot be called back."""
-    switch = await use.write(lambda conn: kill.put(
-        conn, scope, engaged=body.engaged, reason=body.reason, principal=who))
+    switch = await use.write(
+        lambda conn: kill.put(conn, scope, engaged=body.engaged, reason=body.reason, principal=who)
+    )
     use.woke()
     return switch

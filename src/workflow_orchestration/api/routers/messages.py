@@ -32,16 +32,32 @@ _EXAMPLE = (
     ":20C::SEME//548NMAT0001\n:23G:INST\n:16R:LINK\n:20C::RELA//WO-1001\n:16S:LINK\n:16R:STAT\n:25D::MTCH//NMAT\n"
     ":16R:REAS\n:24B::NMAT//DMON\n:16S:REAS\n:16S:STAT\n:16S:GENL\n-}"
 )
-_BODY = {"requestBody": {"required": True, "content": {"text/plain": {
-    "schema": {"type": "string", "minLength": 1}, "examples": {"mt548": {"value": _EXAMPLE}}}}}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/plain": {"schema": {"type": "string", "minLength": 1}, "examples": {"mt548": {"value": _EXAMPLE}}}
+        },
+    }
+}
 Key = Annotated[str | None, Header(min_length=1, max_length=200, description="Makes a repetition safe.")]
 
 
-@router.post("", status_code=202, response_model=MessageAccepted, openapi_extra=_BODY,
-             summary="Hand in a SWIFT message (MT537, MT540-548, MT578)",
-             responses=documented(MessageUnreadable, UnsupportedMessage, IdempotencyMismatch))
-async def post_message(request: Request, response: Response, use: Use,
-                       who: Annotated[Principal, allowed(Operation.MESSAGE_POST)], idempotency_key: Key = None) -> Any:
+@router.post(
+    "",
+    status_code=202,
+    response_model=MessageAccepted,
+    openapi_extra=_BODY,
+    summary="Hand in a SWIFT message (MT537, MT540-548, MT578)",
+    responses=documented(MessageUnreadable, UnsupportedMessage, IdempotencyMismatch),
+)
+async def post_message(
+    request: Request,
+    response: Response,
+    use: Use,
+    who: Annotated[Principal, allowed(Operation.MESSAGE_POST)],
+    idempotency_key: Key = None,
+) -> Any:
     """Parsed, stored and correlated in one transaction; it opens or advances a case an item. The same bytes twice
     are one message."""
     raw = await request.body()
@@ -62,8 +78,9 @@ def decode(raw: bytes) -> str:
         raise MessageUnreadable(f"line {line}: byte {error.start} is not UTF-8", line=line, tag=None) from None
 
 
-async def _accept(conn: Conn, who: Principal, parsed: ParsedMessage, text: str,
-                  key: str | None) -> tuple[Answer, tuple[str, ...]]:
+async def _accept(
+    conn: Conn, who: Principal, parsed: ParsedMessage, text: str, key: str | None
+) -> tuple[Answer, tuple[str, ...]]:
     stored = await idempotency.reserve(conn, who.id, key, text.encode()) if key else None
     if stored is not None:
         return stored, ()
@@ -75,11 +92,13 @@ async def _accept(conn: Conn, who: Principal, parsed: ParsedMessage, text: str,
     return answer, accepted.streams
 
 
-@router.get("/{message_id}", response_model=MessageView, summary="A message, and the case of each of its items",
-            responses=documented(NotFound))
+@router.get(
+    "/{message_id}",
+    response_model=MessageView,
+    summary="A message, and the case of each of its items",
+    responses=documented(NotFound),
+)
 async def get_message(message_id: UUID, use: Use, who: Annotated[Principal, allowed(Operation.CASE_READ)]) -> Any:
     """For whoever sent it, or sees one of its cases."""
     found = await use.read(lambda conn: messages.get(conn, str(message_id), who))
     return {**found["message"], "items": found["items"]}
-
-

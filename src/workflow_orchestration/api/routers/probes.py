@@ -22,8 +22,12 @@ async def health() -> Probe:
     return Probe(status="ok")
 
 
-@router.get("/ready", response_model=Probe, summary="Can it work: database reachable, schema recent enough?",
-            responses={503: {"model": Probe, "description": "Not ready."}})
+@router.get(
+    "/ready",
+    response_model=Probe,
+    summary="Can it work: database reachable, schema recent enough?",
+    responses={503: {"model": Probe, "description": "Not ready."}},
+)
 async def ready(response: Response, use: Use) -> Probe:
     """Asked of the database at most once a second."""
     if not use.stopping.is_set() and await use.readiness.ready():

@@ -144,8 +144,9 @@ class CaseOpening(Body):
 
 class CaseEnsure(Body):
     workflow: Workflow = Field(examples=["settlement"])
-    key: Text = Field(description="Stable: the same job asks with the same key.",
-                      examples=["airflow/eod/2026-11-24/FX"])
+    key: Text = Field(
+        description="Stable: the same job asks with the same key.", examples=["airflow/eod/2026-11-24/FX"]
+    )
     owner: Text = Field(description="Who asks now; only the last one may cancel.", examples=["ti-019aabcd"])
     restart_on: list[Restartable] = Field([], max_length=3)
     expires_at: Moment | None = None

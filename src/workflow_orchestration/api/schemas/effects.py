@@ -37,8 +37,9 @@ class EffectView(View):
 
 
 class EffectCancelled(EffectView):
-    delivery_in_progress: bool = Field(description="A delivery had begun: the receiver may have it all the same; then "
-                                       "the effect ends delivered.")
+    delivery_in_progress: bool = Field(
+        description="A delivery had begun: the receiver may have it all the same; then the effect ends delivered."
+    )
 
 
 class EffectPage(View):

@@ -32,6 +32,4 @@ def modify(
         sender=account.own_bic, receiver=account.custodian_bic, reference=reference, our_ref=instruction_ref,
         account=instruction.account, prepared=facts.opened_at, hold=hold, partial=partial,
     )  # fmt: skip
-    return Step(
-        name=name, kind="message", type="530", payload=text, to=account.custodian_bic, expects=_CONFIRMED_BY
-    )
+    return Step(name=name, kind="message", type="530", payload=text, to=account.custodian_bic, expects=_CONFIRMED_BY)

@@ -6,7 +6,7 @@ sequences, and the meaning of a tag and qualifier stands here once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from workflow_orchestration.domain.messages import values

@@ -137,7 +137,6 @@ def positive(context: Context) -> Verdict:
     return verdict(faults, "quantities and amounts are above zero")
 
 
-
 def duplicates(context: Context) -> Verdict:
     """V07: no earlier message with the same economics inside five days."""
     found = context.facts.duplicates

@@ -26,8 +26,7 @@ def follows_trade(context: Context) -> Verdict:
     faults = [
         f"{field} would be {getattr(new, field)}, the trade has {getattr(booked, field)}"
         for field in diff.Terms.model_fields
-        if None not in (getattr(new, field), getattr(booked, field))
-        and getattr(new, field) != getattr(booked, field)
+        if None not in (getattr(new, field), getattr(booked, field)) and getattr(new, field) != getattr(booked, field)
     ]
     return verdict(faults, f"the replacement agrees with trade {trade.trade_ref}")
 

@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 
 from langgraph.runtime import Runtime
 
-from workflow_orchestration.store import cases, log, work
+from workflow_orchestration.store import cases, effects, log, work
 from workflow_orchestration.store.approvals import Policy
-from workflow_orchestration.store.db import Conn, Pool, retrying
+from workflow_orchestration.store.db import Conn, Pool, Row, retrying
 from workflow_orchestration.store.notify import WORK, Notifier
 from workflow_orchestration.workflows.common.state import checked
 
@@ -43,17 +43,32 @@ class Node:
     context: RunContext
     #: LangGraph's task id: the same when the node is replayed after a crash.
     task_id: str
+    #: Whom to wake after the commit: readers of the case, and workers where there is new work for them.
+    wakes: set[str] = field(default_factory=set)
     _entries: list[log.Entry] = field(default_factory=list)
 
     def log(self, entry: str, data: dict[str, Any] | None = None) -> None:
-        self._entries.append(log.Entry(
-            entry, log.WORKER, data or {}, run_id=self.context.item_id, task_id=self.task_id,
-            epoch=self.context.epoch, n=len(self._entries)))
+        self._entries.append(
+            log.Entry(
+                entry,
+                log.WORKER,
+                data or {},
+                run_id=self.context.item_id,
+                task_id=self.task_id,
+                epoch=self.context.epoch,
+                n=len(self._entries),
+            )
+        )
 
     async def change_case(self, entry: str, data: dict[str, Any] | None = None, **changes: Any) -> None:
         """Change the case and log it, with the state's hash before and after."""
         _, said = await cases.update(self.conn, self.context.case_id, **changes)
         self.log(entry, {**(data or {}), **said})
+
+    async def write_effect(self, new: effects.NewEffect) -> Row:
+        """One thing to do to the outside, once this node's transaction has committed: a worker is then woken."""
+        self.wakes.add(WORK)
+        return await effects.put(self.conn, new)
 
     def key(self, name: str) -> str:
         """An id that a replay of this node computes again."""
@@ -61,11 +76,13 @@ class Node:
 
     async def flush(self) -> None:
         if self._entries:
+            self.wakes.add(self.context.case_id)
             await log.append(self.conn, self.context.case_id, self._entries)
 
 
-def node(state_schema: type[Any]) -> Callable[[Callable[[S, Node], Awaitable[Update]]],
-                                              Callable[[S, Runtime[RunContext]], Awaitable[Update]]]:
+def node(
+    state_schema: type[Any],
+) -> Callable[[Callable[[S, Node], Awaitable[Update]]], Callable[[S, Runtime[RunContext]], Awaitable[Update]]]:
     """Make a function (state, node) -> update a graph node.
 
     Its writes are one transaction that starts with the fence: a worker that lost its item writes nothing. The
@@ -73,22 +90,23 @@ def node(state_schema: type[Any]) -> Callable[[Callable[[S, Node], Awaitable[Upd
     for a lock is tried again from the start: nothing of it was kept.
     """
 
-    def decorate(function: Callable[[S, Node], Awaitable[Update]]) -> Callable[[S, Runtime[RunContext]],
-                                                                             Awaitable[Update]]:
+    def decorate(
+        function: Callable[[S, Node], Awaitable[Update]],
+    ) -> Callable[[S, Runtime[RunContext]], Awaitable[Update]]:
         @functools.wraps(function)
         async def run(state: S, runtime: Runtime[RunContext]) -> Update:
             context, info = runtime.context, runtime.execution_info
             assert info is not None
 
-            async def attempt(conn: Conn) -> Update:
+            async def attempt(conn: Conn) -> tuple[Update, set[str]]:
                 await work.fence(conn, context.item_id, context.epoch)
                 writing = Node(conn, context, info.task_id)
                 update = checked(state_schema, await function(state, writing), function.__name__)
                 await writing.flush()
-                return update
+                return update, writing.wakes
 
-            update = await retrying(context.pool, attempt)
-            context.notifier.wake(context.case_id, WORK)
+            update, wakes = await retrying(context.pool, attempt)
+            context.notifier.wake(*wakes)
             return update
 
         # langgraph reads the node's signature from annotations; wraps would hand it the inner function's

@@ -21,11 +21,17 @@ async def check(conn: Conn, effect: Row) -> tuple[Outcome, ...]:
     steps = tuple(Step.model_validate(s) for s in content["steps"])
     sent = next((s.payload for s in steps if s.name == effect["step"]), None)
     context = validators.Context(
-        facts=found.facts, assessment=triage.assess(found.facts), action=proposal["action"],
-        params=content["params"], tier=Tier(proposal["tier"]), steps=steps, step=effect["step"],
+        facts=found.facts,
+        assessment=triage.assess(found.facts),
+        action=proposal["action"],
+        params=content["params"],
+        tier=Tier(proposal["tier"]),
+        steps=steps,
+        step=effect["step"],
         approved_hash=approved,
         proposed_hash=proposal["payload_hash"] if sent == effect["payload"] else "the stored message is another one",
-        status_then=await _status_then(conn, str(effect["case_id"]), effect["seen_seq"]))
+        status_then=await _status_then(conn, str(effect["case_id"]), effect["seen_seq"]),
+    )
     gates = ACTIONS[proposal["action"]].gates["delivery"]
     outcomes = validators.run(gates, context)
     await approvals.put_validations(conn, str(proposal["id"]), "delivery", outcomes)

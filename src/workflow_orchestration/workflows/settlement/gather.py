@@ -66,16 +66,29 @@ async def gather(conn: Conn, case_id: str, *, rejected: tuple[str, ...] = ()) ->
     security = await reader.find(books.Security, isin)
     ccy = money.ccy if money else (security.price.ccy if security else None)
     facts = Facts(
-        case_id=case_id, now=case["now"], opened_at=case["created_at"], status_as_of=case["status_as_of"],
-        items=items, account=account, market=market, trade=trade, instruction=instruction, security=security,
+        case_id=case_id,
+        now=case["now"],
+        opened_at=case["created_at"],
+        status_as_of=case["status_as_of"],
+        items=items,
+        account=account,
+        market=market,
+        trade=trade,
+        instruction=instruction,
+        security=security,
         contact=await reader.find(books.Contact, account.contact if account else None),
-        ssi=await reader.find(books.Ssi, f"{trade.counterparty_bic}/{market.market}/{ccy}" if trade and market
-                              else None),
+        ssi=await reader.find(
+            books.Ssi, f"{trade.counterparty_bic}/{market.market}/{ccy}" if trade and market else None
+        ),
         stock=await reader.find(books.Position, f"{account.account}/{isin}" if account and isin else None),
         cash=await reader.find(books.Position, f"{account.account}/{ccy}" if account and ccy else None),
-        fx=await reader.find(books.Fx, ccy), sanctions=tuple(await book.find_all(conn, books.Sanction)),
-        book_versions=reader.versions, chases=await _chases(conn, case_id), rejected=rejected,
-        duplicates=await messages.replays(conn, [str(row["message_id"]) for row in rows]))
+        fx=await reader.find(books.Fx, ccy),
+        sanctions=tuple(await book.find_all(conn, books.Sanction)),
+        book_versions=reader.versions,
+        chases=await _chases(conn, case_id),
+        rejected=rejected,
+        duplicates=await messages.replays(conn, [str(row["message_id"]) for row in rows]),
+    )
     return Gathered(facts, case, int(case["changed_seq"]))
 
 
@@ -87,5 +100,8 @@ def _first(*values: T | None) -> T | None:
 
 
 async def _chases(conn: Conn, case_id: str) -> tuple[Chase, ...]:
-    return tuple(Chase(at=e["delivered_at"], contact=e["recipient"])
-                 for e in await effects.delivered_of_case(conn, case_id) if e["action"] == "CHASE")
+    return tuple(
+        Chase(at=e["delivered_at"], contact=e["recipient"])
+        for e in await effects.delivered_of_case(conn, case_id)
+        if e["action"] == "CHASE"
+    )

@@ -42,8 +42,15 @@ async def investigate(state: State, node: Node) -> Update:
     ranked = rank(found.facts, assessment)
     await _show_findings(node, found, assessment, ranked)
     over = _over(found, assessment)
-    return _to(progress, seen_seq=found.seen_seq, outcome="resolved" if over else None, reason=over or "",
-               answer={}, waits_for=None, step=0)
+    return _to(
+        progress,
+        seen_seq=found.seen_seq,
+        outcome="resolved" if over else None,
+        reason=over or "",
+        answer={},
+        waits_for=None,
+        step=0,
+    )
 
 
 def _over(found: Gathered, assessment: Assessment) -> str | None:
@@ -57,18 +64,29 @@ def _over(found: Gathered, assessment: Assessment) -> str | None:
 
 async def _show_findings(node: Node, found: Gathered, assessment: Assessment, ranked: Rank) -> None:
     facts = found.facts
-    findings = plain({
-        "codes": sorted({*found.case["findings"].get("codes", []), *assessment.codes}),
-        "assessment": assessment, "priority": ranked.priority, "penalty_per_day": ranked.penalty,
-        "projection": projection.cover(facts), "book": facts.book_versions,
-        "counterparty": facts.trade.counterparty_bic if facts.trade else None})
+    findings = plain(
+        {
+            "codes": sorted({*found.case["findings"].get("codes", []), *assessment.codes}),
+            "assessment": assessment,
+            "priority": ranked.priority,
+            "penalty_per_day": ranked.penalty,
+            "projection": projection.cover(facts),
+            "book": facts.book_versions,
+            "counterparty": facts.trade.counterparty_bic if facts.trade else None,
+        }
+    )
     await node.change_case(
-        "case.triaged", {"codes": list(assessment.codes), "notes": list(assessment.notes),
-                         "priority_factors": ranked.priority.factors},
-        phase="STOPPED" if assessment.stop else "INVESTIGATING", findings=findings,
-        root_cause=assessment.root_cause, fault_side=assessment.fault_side.value,
+        "case.triaged",
+        {"codes": list(assessment.codes), "notes": list(assessment.notes), "priority_factors": ranked.priority.factors},
+        phase="STOPPED" if assessment.stop else "INVESTIGATING",
+        findings=findings,
+        root_cause=assessment.root_cause,
+        fault_side=assessment.fault_side.value,
         exposure_eur=Decimal(assessment.exposure_eur) if assessment.exposure_eur else None,
-        priority=Decimal(ranked.priority.score), band=ranked.priority.band, cutoff_at=ranked.cutoff_at)
+        priority=Decimal(ranked.priority.score),
+        band=ranked.priority.band,
+        cutoff_at=ranked.cutoff_at,
+    )
 
 
 # -- propose ------------------------------------------------------------------------------------------------
@@ -88,16 +106,34 @@ async def propose_action(state: State, node: Node) -> Update:
         node.log("proposal.blocked", {"proposal_id": proposal_id, "action": proposal.action, "why": why})
         proposal = _task_instead(found.facts, assessment, f"{proposal.action} is blocked by {why}")
         proposal_id = await _store(node, found, proposal, makers)
-    await node.change_case("case.proposed", {"action": proposal.action, "tier": proposal.tier.value,
-                                             "proposal_id": proposal_id, "payload_hash": proposal.payload_hash},
-                           phase="PROPOSED")
-    return _to(progress, proposal_id=proposal_id, payload_hash=proposal.payload_hash, tier=proposal.tier.value,
-               action=proposal.action, steps=len(proposal.steps), step=0, seen_seq=found.seen_seq, makers=makers,
-               source=proposal_id if proposal.tier is Tier.T0 else None, answer={"blocked": bool(blocked)})
+    await node.change_case(
+        "case.proposed",
+        {
+            "action": proposal.action,
+            "tier": proposal.tier.value,
+            "proposal_id": proposal_id,
+            "payload_hash": proposal.payload_hash,
+        },
+        phase="PROPOSED",
+    )
+    return _to(
+        progress,
+        proposal_id=proposal_id,
+        payload_hash=proposal.payload_hash,
+        tier=proposal.tier.value,
+        action=proposal.action,
+        steps=len(proposal.steps),
+        step=0,
+        seen_seq=found.seen_seq,
+        makers=makers,
+        source=proposal_id if proposal.tier is Tier.T0 else None,
+        answer={"blocked": bool(blocked)},
+    )
 
 
-def _choose(progress: Progress, facts: Facts, assessment: Assessment,
-            node: Node) -> tuple[propose.Proposal, tuple[str, ...]]:
+def _choose(
+    progress: Progress, facts: Facts, assessment: Assessment, node: Node
+) -> tuple[propose.Proposal, tuple[str, ...]]:
     """A person's edit if there is one (its author becomes a maker), else what the playbook says."""
     edit = progress.answer if progress.answer.get("type") == "edit" else None
     if edit is None or progress.action is None:
@@ -122,15 +158,31 @@ def _task_instead(facts: Facts, assessment: Assessment, why: str) -> propose.Pro
 
 async def _store(node: Node, found: Gathered, proposal: propose.Proposal, makers: tuple[str, ...]) -> str:
     proposal_id = node.key(proposal.action)
-    known = (found.facts.trade and found.facts.trade.captured_by,
-             found.facts.instruction and found.facts.instruction.instructed_by)
+    known = (
+        found.facts.trade and found.facts.trade.captured_by,
+        found.facts.instruction and found.facts.instruction.instructed_by,
+    )
     action = ACTIONS[proposal.action]
-    content = {**plain(proposal), "gates": {k: list(v) for k, v in action.gates.items()},
-               "editable": list(action.editable), "ends_case": action.ends_case}
-    await approvals.put_proposal(node.conn, approvals.ProposalRow(
-        id=proposal_id, case_id=node.context.case_id, thread_id=node.context.thread_id, action=proposal.action,
-        tier=proposal.tier, content=content, payload_hash=proposal.payload_hash,
-        makers=tuple(dict.fromkeys([*makers, *(m for m in known if m)])), seen_seq=found.seen_seq))
+    content = {
+        **plain(proposal),
+        "gates": {k: list(v) for k, v in action.gates.items()},
+        "editable": list(action.editable),
+        "ends_case": action.ends_case,
+    }
+    await approvals.put_proposal(
+        node.conn,
+        approvals.ProposalRow(
+            id=proposal_id,
+            case_id=node.context.case_id,
+            thread_id=node.context.thread_id,
+            action=proposal.action,
+            tier=proposal.tier,
+            content=content,
+            payload_hash=proposal.payload_hash,
+            makers=tuple(dict.fromkeys([*makers, *(m for m in known if m)])),
+            seen_seq=found.seen_seq,
+        ),
+    )
     await approvals.put_validations(node.conn, proposal_id, "proposal", proposal.outcomes)
     return proposal_id
 
@@ -141,8 +193,12 @@ async def _store(node: Node, found: Gathered, proposal: propose.Proposal, makers
 def ask_approval(state: State) -> Update:
     """The gate. Resumes with a decision, or with `refresh` when the world moved on."""
     progress = state["progress"]
-    answer = gate.approval(proposal_id=progress.proposal_id or "", payload_hash=progress.payload_hash or "",
-                           tier=progress.tier or "", seen_seq=progress.seen_seq)
+    answer = gate.approval(
+        proposal_id=progress.proposal_id or "",
+        payload_hash=progress.payload_hash or "",
+        tier=progress.tier or "",
+        seen_seq=progress.seen_seq,
+    )
     return _to(progress, answer=answer, source=answer.get("approval_id"))
 
 
@@ -165,8 +221,15 @@ async def take_decision(state: State, node: Node) -> Update:
 
 async def _rejected(progress: Progress, node: Node) -> Update:
     rejected = (*progress.rejected, progress.action or "")
-    node.log("proposal.rejected", {"action": progress.action, "by": progress.answer["by"], "count": len(rejected),
-                                   "reason_code": progress.answer.get("reason_code")})
+    node.log(
+        "proposal.rejected",
+        {
+            "action": progress.action,
+            "by": progress.answer["by"],
+            "count": len(rejected),
+            "reason_code": progress.answer.get("reason_code"),
+        },
+    )
     if len(rejected) >= MAX_REJECTS:
         return _to(progress, rejected=rejected, outcome="rejected", reason=f"rejected {len(rejected)} times")
     return _to(progress, rejected=rejected)
@@ -174,10 +237,18 @@ async def _rejected(progress: Progress, node: Node) -> Update:
 
 async def _ask_somebody(progress: Progress, node: Node) -> Update:
     task = await tasks.put(
-        node.conn, case_id=node.context.case_id, thread_id=node.context.thread_id, source=node.key("question"),
-        step="question", kind="request_info", role=progress.answer["role"], text=progress.answer["text"])
-    await node.change_case("task.opened", {"task_id": str(task["id"]), "kind": "request_info", "role": task["role"]},
-                           phase="INVESTIGATING")
+        node.conn,
+        case_id=node.context.case_id,
+        thread_id=node.context.thread_id,
+        source=node.key("question"),
+        step="question",
+        kind="request_info",
+        role=progress.answer["role"],
+        text=progress.answer["text"],
+    )
+    await node.change_case(
+        "task.opened", {"task_id": str(task["id"]), "kind": "request_info", "role": task["role"]}, phase="INVESTIGATING"
+    )
     return _to(progress, waits_for=str(task["id"]))
 
 
@@ -193,19 +264,40 @@ async def act(state: State, node: Node) -> Update:
         raise InvalidRequest("the stored proposal is not the one that was approved")
     step = Step.model_validate(proposal["content"]["steps"][progress.step])
     waits_for = await _WRITERS[step.kind](node, progress, step)
-    await node.change_case("case.step", {"step": step.name, "kind": step.kind, "type": step.type, "ref": waits_for},
-                           phase="EXECUTING", owner_role=step.to if step.kind == "assign" else None)
-    return _to(progress, waits_for=waits_for, expects=step.expects, timeout_minutes=step.timeout_minutes,
-               answer={"kind": step.kind, **({"blocked": True} if progress.answer.get("blocked") else {})})
+    await node.change_case(
+        "case.step",
+        {"step": step.name, "kind": step.kind, "type": step.type, "ref": waits_for},
+        phase="EXECUTING",
+        owner_role=step.to if step.kind == "assign" else None,
+    )
+    return _to(
+        progress,
+        waits_for=waits_for,
+        expects=step.expects,
+        timeout_minutes=step.timeout_minutes,
+        answer={"kind": step.kind, **({"blocked": True} if progress.answer.get("blocked") else {})},
+    )
 
 
 async def _write_message(node: Node, progress: Progress, step: Step) -> str:
     assert progress.source is not None
-    row = await effects.put(node.conn, effects.NewEffect(
-        case_id=node.context.case_id, thread_id=node.context.thread_id, proposal_id=progress.proposal_id,
-        source=progress.source, step=step.name, kind="message", receiver=node.context.effects_url, type=step.type,
-        recipient=step.to, payload=step.payload, action=progress.action or "", workflow="settlement",
-        seen_seq=progress.seen_seq))
+    row = await node.write_effect(
+        effects.NewEffect(
+            case_id=node.context.case_id,
+            thread_id=node.context.thread_id,
+            proposal_id=progress.proposal_id,
+            source=progress.source,
+            step=step.name,
+            kind="message",
+            receiver=node.context.effects_url,
+            type=step.type,
+            recipient=step.to,
+            payload=step.payload,
+            action=progress.action or "",
+            workflow="settlement",
+            seen_seq=progress.seen_seq,
+        ),
+    )
     await _remember_reference(node, step)
     return str(row["id"])
 
@@ -218,9 +310,16 @@ async def _remember_reference(node: Node, step: Step) -> None:
 
 
 async def _write_task(node: Node, progress: Progress, step: Step) -> str:
-    row = await tasks.put(node.conn, case_id=node.context.case_id, thread_id=node.context.thread_id,
-                          source=progress.source or "", step=step.name, kind=step.type, role=step.to,
-                          text=step.payload)
+    row = await tasks.put(
+        node.conn,
+        case_id=node.context.case_id,
+        thread_id=node.context.thread_id,
+        source=progress.source or "",
+        step=step.name,
+        kind=step.type,
+        role=step.to,
+        text=step.payload,
+    )
     return str(row["id"])
 
 
@@ -241,9 +340,16 @@ def wait_delivery(state: State) -> Update:
 
 def wait_confirmation(state: State) -> Update:
     progress = state["progress"]
-    return _to(progress, answer=gate.pause(
-        "external", ref=f"{progress.source}:{progress.step}", seen_seq=progress.seen_seq,
-        expects=list(progress.expects), timeout_minutes=progress.timeout_minutes))
+    return _to(
+        progress,
+        answer=gate.pause(
+            "external",
+            ref=f"{progress.source}:{progress.step}",
+            seen_seq=progress.seen_seq,
+            expects=list(progress.expects),
+            timeout_minutes=progress.timeout_minutes,
+        ),
+    )
 
 
 def wait_task(state: State) -> Update:
@@ -266,12 +372,21 @@ async def take_answer(state: State, node: Node) -> Update:
             return await _changed(progress, node)
         case "delivered":
             await _record_instruction(node, progress)
-            await node.change_case("case.awaiting", {"effect_id": progress.waits_for,
-                                                     "expects": list(progress.expects)}, phase="AWAITING_EXTERNAL")
+            await node.change_case(
+                "case.awaiting",
+                {"effect_id": progress.waits_for, "expects": list(progress.expects)},
+                phase="AWAITING_EXTERNAL",
+            )
             return _to(progress, answer={"go": "confirm" if progress.expects else "next"})
         case "done":
-            node.log("task.result", {"task_id": progress.waits_for, "by": progress.answer.get("by"),
-                                     "result": progress.answer.get("result")})
+            node.log(
+                "task.result",
+                {
+                    "task_id": progress.waits_for,
+                    "by": progress.answer.get("by"),
+                    "result": progress.answer.get("result"),
+                },
+            )
             return _to(progress, answer={"go": "again" if progress.answer.get("again") else "next"})
         case other:
             node.log("effect.ended", {"effect_id": progress.waits_for, "how": other})
@@ -315,10 +430,17 @@ async def _overdue(progress: Progress, node: Node) -> Update:
         return _to(progress, answer={"go": "again"})
     if not progress.expects:
         return _to(progress, answer={"go": "next"})
-    await tasks.put(node.conn, case_id=node.context.case_id, thread_id=node.context.thread_id,
-                    source=node.key("overdue"), step="overdue", kind="confirmation_overdue", role="ops_analyst",
-                    text=f"No {' or '.join(progress.expects)} for step {progress.step + 1} of {progress.action} within "
-                         f"{progress.timeout_minutes} minutes: ask the custodian.")
+    await tasks.put(
+        node.conn,
+        case_id=node.context.case_id,
+        thread_id=node.context.thread_id,
+        source=node.key("overdue"),
+        step="overdue",
+        kind="confirmation_overdue",
+        role="ops_analyst",
+        text=f"No {' or '.join(progress.expects)} for step {progress.step + 1} of {progress.action} within "
+        f"{progress.timeout_minutes} minutes: ask the custodian.",
+    )
     node.log("confirmation.overdue", {"expects": list(progress.expects), "minutes": progress.timeout_minutes})
     return _to(progress, answer={"go": "confirm"}, timeout_minutes=progress.timeout_minutes * 2)
 
@@ -341,5 +463,9 @@ async def next_step(state: State, node: Node) -> Update:
 async def close(state: State, node: Node) -> Update:
     """The last words of the thread; the run's finish ends thread and case together."""
     progress = state["progress"]
-    await node.change_case("case.closing", {"outcome": progress.outcome, "reason": progress.reason}, phase="RESOLVED" if progress.outcome == "resolved" else None)
+    await node.change_case(
+        "case.closing",
+        {"outcome": progress.outcome, "reason": progress.reason},
+        phase="RESOLVED" if progress.outcome == "resolved" else None,
+    )
     return _to(progress)

@@ -25,9 +25,16 @@ def rank(facts: Facts, assessment: Assessment) -> Rank:
     cutoff = _cutoff(facts)
     penalty = exposure.penalty_per_day(facts, assessment.root_cause)
     minutes = None if cutoff is None else int((cutoff - facts.now) / timedelta(minutes=1))
-    return Rank(priority(
-        minutes_to_cutoff=minutes, exposure_eur=Decimal(assessment.exposure_eur) if assessment.exposure_eur else None,
-        penalty_eur=penalty.value if penalty else None, days_open=(facts.now - facts.opened_at).days), cutoff, penalty)
+    return Rank(
+        priority(
+            minutes_to_cutoff=minutes,
+            exposure_eur=Decimal(assessment.exposure_eur) if assessment.exposure_eur else None,
+            penalty_eur=penalty.value if penalty else None,
+            days_open=(facts.now - facts.opened_at).days,
+        ),
+        cutoff,
+        penalty,
+    )
 
 
 def _cutoff(facts: Facts) -> datetime | None:
