@@ -1,4 +1,4 @@
-"""The HTTP client of the measured graph on our API: open, wait for the approval on the stream, decide, wait for the end."""
+"""The HTTP client of the measured graph on our API: open, follow the stream to the approval, decide, see the end."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ class OurClient:
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=400)
         self.http = httpx.AsyncClient(base_url=site.base_url, limits=limits, timeout=120)
 
-    async def open(self, key: str, *, effect: bool = False) -> str:
-        body = {"workflow": our_workflow.NAME, "key": key, "owner": "bench", "desk": "bench",
-                "input": {"effect": effect}}  # fmt: skip
+    async def open(self, key: str, **asked: Any) -> str:
+        body = {"workflow": our_workflow.NAME, "key": key, "owner": "bench", "desk": "bench", "input": asked}
         answer = await self.http.post("/v1/cases:ensure", json=body, headers=self._desk)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
@@ -64,9 +63,18 @@ class OurClient:
         answer = await self.http.post(f"/v1/approvals/{opened['approval_id']}/decisions", json=body, headers=self._ann)
         assert answer.status_code == 200, answer.text
 
-    async def one(self, key: str, *, effect: bool = False) -> tuple[float, list[Told]]:
+    async def status(self, case_id: str) -> str:
+        answer = await self.http.get(f"/v1/cases/{case_id}", headers=self._desk)
+        return str(answer.json()["status"])
+
+    async def post_message(self, text: str) -> None:
+        headers = {**self._desk, "Content-Type": "text/plain"}
+        answer = await self.http.post("/v1/messages", content=text.encode(), headers=headers)
+        assert answer.status_code == 202, answer.text
+
+    async def one(self, key: str, **asked: Any) -> tuple[float, list[Told]]:
         """A whole workflow; returns the seconds from the decision to the end, and every event."""
-        case_id = await self.open(key, effect=effect)
+        case_id = await self.open(key, **asked)
         told: list[Told] = []
         decided = 0.0
         async for event in self.follow(case_id):

@@ -1,11 +1,13 @@
 """The measured graph as a workflow of ours, with all that W1's nodes do: each node one fenced transaction, a changed
 case and a chained log entry; a stored, hashed proposal; a gate that one approver must open.
 
-With `input.effect` the node `act` also writes an effect, for the rows about takeover.
+With `input.effect` the node `act` also writes an effect, and with `input.slow` the first claim takes seconds in
+`gather`: for the rows about takeover.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
@@ -36,6 +38,8 @@ class Progress(BaseModel):
     payload_hash: str | None = None
     approval_id: str | None = None
     effect: bool = False
+    #: Seconds that the first claim's `gather` takes: time to kill it in.
+    slow: int = 0
     #: The effect that is waited for.
     effect_id: str | None = None
     outcome: str | None = None
@@ -54,11 +58,13 @@ def _went_through(state: State, name: str, **changes: Any) -> dict[str, Any]:
 async def receive(state: State, node: Node) -> dict[str, Any]:
     case = await cases.get(node.conn, node.context.case_id)
     node.log("bench.received", {"key": case["key"]})
-    return _went_through(state, "receive", effect=bool(case["input"].get("effect")))
+    return _went_through(state, "receive", **case["input"])
 
 
 @node(State)
 async def gather(state: State, node: Node) -> dict[str, Any]:
+    if node.context.epoch == 1 and state["progress"].slow:
+        await asyncio.sleep(state["progress"].slow)
     await node.change_case("bench.gathered", phase="INVESTIGATING", findings=FINDINGS)
     return _went_through(state, "gather", findings=FINDINGS)
 
@@ -97,7 +103,7 @@ async def act(state: State, node: Node) -> dict[str, Any]:
         row = await node.write_effect(effects.NewEffect(
             case_id=node.context.case_id, thread_id=node.context.thread_id, proposal_id=progress.proposal_id,
             source=progress.approval_id or "", step="1", kind="message", receiver=node.context.effects_url, type="BENCH",
-            payload=node.context.case_id, action="BENCH", workflow=NAME))  # fmt: skip
+            recipient="", payload=node.context.case_id, action="BENCH", workflow=NAME))  # fmt: skip
         effect_id = str(row["id"])
     return _went_through(state, "act", effect_id=effect_id)
 

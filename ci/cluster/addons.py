@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from ci.cluster import parts, places
 _FILES = Path(__file__).parent / "addons"
 _IMPORT_SECONDS = 120
 _ROLLOUT = "--timeout=120s"
-_imported = places.NODE / "imported"
+#: Set when the addons' images are there, and when all are.
+_own_images, _all_images = threading.Event(), threading.Event()
 
 
 def import_archives() -> None:
@@ -22,7 +24,8 @@ def import_archives() -> None:
     for archive in sorted(places.ARCHIVES.glob("*.tar"), key=lambda a: (order.get(a.stem, 9), a.stem)):
         import_archive(archive)
         if archive.stem == "metrics-server":
-            _imported.touch()
+            _own_images.set()
+    _all_images.set()
 
 
 def import_archive(archive: Path) -> None:
@@ -45,8 +48,7 @@ def _await_containerd() -> None:
 
 
 def install() -> None:
-    while not _imported.exists():
-        time.sleep(0.1)
+    _await(_own_images)
     for number in range(places.VOLUME_COUNT):
         (places.VOLUMES / f"{number:02}").mkdir(parents=True)
     _kubectl("apply", "-f", str(_FILES))
@@ -54,6 +56,12 @@ def install() -> None:
     _kubectl("apply", "-f", "-", stdin=json.dumps(volumes))
     for deployment in ("coredns", "metrics-server"):
         _kubectl("-n", "kube-system", "rollout", "status", f"deployment/{deployment}", _ROLLOUT)
+    _await(_all_images)
+
+
+def _await(images: threading.Event) -> None:
+    if not images.wait(_IMPORT_SECONDS):
+        raise TimeoutError(f"images were not imported within {_IMPORT_SECONDS} s; the lines above say why")
 
 
 def _volume(number: int) -> dict[str, object]:

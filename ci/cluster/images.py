@@ -217,11 +217,14 @@ def _private(command: list[str], seconds: int, what: str) -> None:
             cwd=places.ROOT,
             env={**os.environ, "WO_CLUSTER": places.MARK, "BUILDAH_ISOLATION": "chroot"},
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             timeout=seconds,
             check=False,
         )  # fmt: skip
     if done.returncode:
-        raise ClusterError(f"{what} could not be built (exit {done.returncode}); the lines above say why")
+        said = "\n".join(done.stdout.decode(errors="replace").splitlines()[-60:])
+        raise ClusterError(f"{what} could not be built (exit {done.returncode}):\n{said}")
 
 
 if __name__ == "__main__":

@@ -118,9 +118,11 @@ def _control_plane() -> None:
 
 
 def _node() -> None:
-    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kube-router"):
+    for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
         services.start(name)
     _until(lambda: b" Ready" in _kubectl("get", "node", places.NODE_NAME).stdout, "the node")
+    # it ends at once where the node is not known yet
+    services.start("kube-router")
 
 
 _STEPS: tuple[Callable[[], None], ...] = (

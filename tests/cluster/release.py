@@ -106,9 +106,14 @@ class Release:
         return found
 
 
+def settings(url: str = "") -> Settings:
+    """What a client on this machine has: the API's address and the issuer's key; the database is not its business."""
+    return Settings(api_url=url, local_issuer_key=ISSUER_KEY, database_url="postgresql://nobody@nowhere/none")
+
+
 def token(user: str, roles: Sequence[str]) -> str:
     """A token of the local issuer, as `wo token` makes it."""
-    return tokens.issue(Settings(local_issuer_key=ISSUER_KEY), user, roles, ["*"], 240)
+    return tokens.issue(settings(), user, roles, ["*"], 240)
 
 
 def version(root: Path = ROOT) -> str:

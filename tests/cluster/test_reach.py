@@ -13,13 +13,11 @@ from ci.local.demo import Demo
 from ci.local.story import SAMPLE
 from tests.cluster import ingress, pods
 from tests.cluster.kube import ROOT, Object
-from tests.cluster.release import SECRET, Release, token
-from tests.failure.harness.site import KEY
-from workflow_orchestration.settings import Settings
+from tests.cluster.release import SECRET, Release, settings, token
 
 
 def _demo(url: str, host: str | None = None) -> Demo:
-    demo = Demo(Settings(api_url=url, local_issuer_key=KEY))
+    demo = Demo(settings(url))
     if host:
         for person in demo.people.values():
             person.http.headers["Host"] = host
@@ -41,6 +39,8 @@ def test_the_story_ends_well_from_a_pod_through_the_service(release: Release) ->
     found = pods.pod("demo", release.namespace, labels=labels, command=["python", "-m", "ci.local.demo"], env=[
         {"name": "API_URL", "value": f"http://{release.name}-api:8000"},
         {"name": "PYTHONPATH", "value": "/demo"},
+        # every process of the platform names one; the demo opens none
+        {"name": "DATABASE_URL", "value": "postgresql://nobody@nowhere/none"},
         {"name": "LOCAL_ISSUER_KEY", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": "LOCAL_ISSUER_KEY"}}},
     ], volumeMounts=[{"name": "demo", "mountPath": "/demo"}])  # fmt: skip
     found["spec"]["volumes"] = [_volume(files)]

@@ -21,10 +21,8 @@ from tests.cluster import report
 from tests.cluster.conftest import address, outbox
 from tests.cluster.crowd import Crowd, at_work
 from tests.cluster.kube import until
-from tests.cluster.release import Release, token
+from tests.cluster.release import Release, settings, token
 from tests.failure.harness.receiver import file_name
-from tests.failure.harness.site import KEY
-from workflow_orchestration.settings import Settings
 
 
 @dataclass
@@ -59,7 +57,7 @@ def drill(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Drill:
     before, after = Crowd(url, outbox(release), first=500_000), Crowd(url, outbox(release), first=502_000)
     with at_work(before):
         before.await_more(3)
-    demo = Demo(Settings(api_url=url, local_issuer_key=KEY))
+    demo = Demo(settings(url))
     demo._book_the_trade()
     case = demo._post(sample("mt548-nmat-dmon-WO-1002"))
     demo._until(lambda: demo._pending(case), "an approval")
@@ -164,7 +162,7 @@ def _lost(drill: Drill) -> list[str]:
 
 
 def test_what_was_decided_after_the_backup_is_decided_again_and_leaves_no_second_message(drill: Drill) -> None:
-    demo = Demo(Settings(api_url=address(drill.release), local_issuer_key=KEY), reference=drill.waiting.reference)
+    demo = Demo(settings(address(drill.release)), reference=drill.waiting.reference)
     _approve(demo, drill.waiting_case)
     _operator(drill, "PUT", "/v1/kill-switches/all", json={"engaged": False, "reason": "compared with the receiver"})
     until(lambda: demo._delivered(drill.waiting_case), "the cancellation's delivery", seconds=60)

@@ -68,7 +68,6 @@ class Bridge:
                 for helper in helpers:
                     helper.cancel()
                 await self._letters.close()
-                await self._brokers.close()
 
     def _helpers(self) -> list[Coroutine[Any, Any, None]]:
         return [self._notifier.run(), self._listener.run(), self._brokers.watch(), self._outbox.watch_age()]

@@ -71,18 +71,12 @@ class Sender:
 
     def __init__(self, client: dict[str, Any], *, in_order: bool) -> None:
         options = {**client, **OPTIONS, "enable.gapless.guarantee": in_order}
-        #: What the library last said of the brokers: why a sign-in was refused, say.
-        self.trouble = ""
-        self._producer = Producer({**options, "error_cb": self._note}, logger=LIBRARY)
+        self._producer = Producer(options, logger=LIBRARY)
         self._closing = threading.Event()
 
     async def send(self, topic: str, records: Sequence[Outgoing], *, seconds: float) -> None:
         """Send them all, in this order; Undelivered unless every one is acknowledged in time."""
         await asyncio.to_thread(self._send, topic, records, seconds)
-
-    async def topics(self, names: Sequence[str], *, seconds: float) -> dict[str, str | None]:
-        """Ask the brokers for these topics; the reason for each that cannot be used. KafkaException: no answer."""
-        return await asyncio.to_thread(lambda: {name: self._topic(name, seconds) for name in names})
 
     def give_up(self) -> None:
         """Let a batch that is under way end as Undelivered."""
@@ -92,14 +86,6 @@ class Sender:
         """Drop what is not acknowledged yet, and every thread of the library."""
         self._closing.set()
         await asyncio.to_thread(self._close)
-
-    def _note(self, error: KafkaError) -> None:
-        self.trouble = error.str()
-
-    def _topic(self, name: str, seconds: float) -> str | None:
-        self._producer.poll(0)  # brings what the library has to say
-        error = self._producer.list_topics(name, timeout=seconds).topics[name].error
-        return None if error is None else str(error)
 
     def _send(self, topic: str, records: Sequence[Outgoing], seconds: float) -> None:
         refused: list[KafkaError] = []

@@ -7,9 +7,12 @@ a turn, on that thread: a partition that goes commits what is done of it first, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
@@ -25,6 +28,8 @@ Partition = tuple[str, int]
 _WAIT_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 _MOST_RECORDS = 200
+#: Leaving the group may wait for a broker that does not answer; its session then ends by itself.
+_CLOSE_SECONDS = 5.0
 _OPTIONS: dict[str, Any] = {
     "enable.auto.commit": False,  # only we know what is done
     "auto.offset.reset": "earliest",  # a new group leaves nothing out
@@ -51,13 +56,15 @@ class Source:
 
     def __init__(self, bus: Bus, *, done: Callable[[], Mapping[Partition, int]],
                  gone: Callable[[list[Partition]], None]) -> None:  # fmt: skip
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-source")
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._done = done
         self._gone = gone
         #: What Kafka has confirmed of our commits.
         self._confirmed: dict[Partition, int] = {}
         options = {**bus.client, **bus.group, **_OPTIONS, "on_commit": self._committed}
         self._consumer = Consumer(options, logger=LIBRARY)
+        # a daemon, so that a call which never returns does not keep the process
+        threading.Thread(target=self._work, name="kafka-source", daemon=True).start()
         self._consumer.subscribe(list(bus.message_topics), on_revoke=self._revoked, on_lost=self._lost)
 
     async def turn(self, orders: Orders) -> list[Record]:
@@ -70,13 +77,30 @@ class Source:
 
     async def close(self) -> None:
         """Commit what is done and leave the group, so that others take over at once."""
-        await self._call(self._close)
-        self._thread.shutdown(wait=False)
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._call(self._close)
+        except TimeoutError:
+            _logger.warning("Kafka does not answer; the group was not left, its session will run out")
 
     async def _call(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        answer: Future[T] = Future()
+
+        def job() -> None:
+            with contextlib.suppress(InvalidStateError):  # whoever asked has gone
+                try:
+                    answer.set_result(work())
+                except BaseException as error:
+                    answer.set_exception(error)
+
+        self._jobs.put(job)
+        return await asyncio.wrap_future(answer)
 
     # -- on the thread --------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
 
     def _turn(self, orders: Orders) -> list[Record]:
         if orders.commit:
