@@ -48,7 +48,8 @@ def environment() -> dict[str, str]:
     path = os.pathsep.join([*(str(folder) for folder in programs), os.environ["PATH"]])
     own = {name: str(places.HOME / "helm" / name.lower()) for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME",
                                                                       "HELM_DATA_HOME")}  # fmt: skip
-    return {**os.environ, **own, "PATH": path, "KUBECONFIG": str(places.KUBECONFIG), "WO_CLUSTER": places.MARK}
+    return {**os.environ, **own, "PATH": path, "KUBECONFIG": str(places.KUBECONFIG), "WO_CLUSTER": places.MARK,
+            "WO_CLUSTER_STATE": str(places.STATE)}  # fmt: skip
 
 
 def main() -> int:

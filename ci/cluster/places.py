@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE = ROOT / ".state" / "cluster"
+#: A copy of the checkout, as mutants are tried in, uses the node of the checkout that it was copied from.
+STATE = Path(os.environ.get("WO_CLUSTER_STATE") or ROOT / ".state" / "cluster")
 
 #: Two checkouts on one machine have a node each: only what a host shares (cgroups, process environments) is named.
-MARK = f"wo-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+MARK = f"wo-{hashlib.sha256(str(STATE.parents[1]).encode()).hexdigest()[:8]}"
 CGROUP = f"kube-{MARK}"
 
 NODE = STATE / "node"

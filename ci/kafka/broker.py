@@ -52,14 +52,14 @@ class Broker:
     """One broker in one folder: start it, kill it, start it again on the same port with the same data."""
 
     def __init__(self, folder: Path, *, listeners: str = "", extra: str = "") -> None:
-        """`listeners` and `extra` add to the plain listener; `{sasl}` in them is a second free port, `sasl_port`."""
+        """`listeners` and `extra` add to the plain listener; in them `{port}` is its port, `{sasl}` a second one."""
         self.folder = folder
         self.port, self.sasl_port, controller = free_port(), free_port(), free_port()
         folder.mkdir(parents=True, exist_ok=True)
         every = _LISTENERS.format(port=self.port, controller=controller) + listeners
         text = _CONFIG.format(folder=folder, controller=controller, listeners=every, extra=extra)
         self._config = folder / "server.properties"
-        self._config.write_text(text.replace("{sasl}", str(self.sasl_port)))
+        self._config.write_text(text.replace("{sasl}", str(self.sasl_port)).replace("{port}", str(self.port)))
         self._process: subprocess.Popen[bytes] | None = None
         self._java("kafka.tools.StorageTool", "format", "-t", _uuid(), "-c", str(self._config)).check_returncode()
 

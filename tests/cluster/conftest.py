@@ -14,6 +14,7 @@ from tests.cluster import report
 from tests.cluster.crowd import Crowd
 from tests.cluster.kube import Cluster, until
 from tests.cluster.release import NAMESPACE, Release
+from tests.failure.harness.site import KEY
 
 _NUMBERS = iter(range(0, 1_000_000, 2_000))
 
@@ -39,8 +40,13 @@ def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Relea
 
 @pytest.fixture(scope="session")
 def url(release: Release) -> str:
-    """The load balancer's address, as a client outside has it."""
-    return address(release)
+    """The load balancer's address, as a client outside has it; the sample book is loaded as the how-to says."""
+    found = address(release)
+    release.cluster.run(
+        "wo", "--as", "anna:operator", "book", "load", "src/workflow_orchestration/sample/book.json",
+        env={"API_URL": found, "LOCAL_ISSUER_KEY": KEY},
+    )  # fmt: skip
+    return found
 
 
 def address(release: Release) -> str:

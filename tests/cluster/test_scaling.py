@@ -24,6 +24,8 @@ def _reader() -> str:
 def test_pods_are_added_under_load_and_taken_away_after_it(release: Release, url: str) -> None:
     release.kubectl("patch", "hpa", f"{release.name}-api", "--type=merge", "-p", _SHORT)
     until(lambda: _has_metrics(release), "CPU of the API's pods", seconds=90)
+    # starting costs CPU too, which the autoscaler takes for load
+    until(lambda: len(release.pods("api")) == 2, "two API pods at rest", seconds=180, pause=2)
     began = time.monotonic()
     with Stream(url, _reader(), clients=12, pause=0.0) as load:
         release.await_ready("api", 3, seconds=150)

@@ -95,8 +95,9 @@ async def one_outcome(scene: Scene, approval: Any, answers: list[Any], winner: s
     stored = await scene.sql("select actor from decisions where approval_id = %(a)s", a=approval["id"])
     assert len(stored) == sum(isinstance(a, dict) for a in answers)
     [now] = await scene.sql("select * from approvals where id = %(a)s", a=approval["id"])
-    pending = await scene.sql("select id from approvals where thread_id = %(t)s and state = 'pending'",
-                              t=approval["thread_id"])
+    pending = await scene.sql(
+        "select id from approvals where thread_id = %(t)s and state = 'pending'", t=approval["thread_id"]
+    )
     raised = now["superseded_by_what"] == "escalate"
     assert [p["id"] for p in pending] == ([now["successor"]] if raised else [])
     assert len(await scene.live_runs(str(approval["thread_id"]))) == (0 if raised else 1)
@@ -112,11 +113,14 @@ async def test_an_expiry_and_a_decision_have_one_outcome(scene):
     async def one(n: int) -> str:
         approval = await scene.approval(await scene.open())
         timer = await claimed_timer(scene, approval)
-        answers = await race(decided(scene, approval, ANN, decision="approve"),
-                             retrying(scene.pool, lambda c: deadlines.run(c, timer, POLICY)))
+        answers = await race(
+            decided(scene, approval, ANN, decision="approve"),
+            retrying(scene.pool, lambda c: deadlines.run(c, timer, POLICY)),
+        )
         assert not unexpected(answers, Superseded)
-        states = await scene.sql("select state, successor from approvals where thread_id = %(t)s order by opened_at",
-                                 t=approval["thread_id"])
+        states = await scene.sql(
+            "select state, successor from approvals where thread_id = %(t)s order by opened_at", t=approval["thread_id"]
+        )
         if isinstance(answers[0], Superseded):
             assert [s["state"] for s in states] == ["superseded", "pending"]
             return "expiry"
@@ -130,7 +134,9 @@ async def test_an_expiry_and_a_decision_have_one_outcome(scene):
 async def claimed_timer(scene: Scene, approval: Any) -> Any:
     [timer] = await scene.sql(
         "update work_items set status = 'running', epoch = 1, attempt = 1, lease_until = now() + interval '1 min' "
-        "where payload ->> 'ref' = %(a)s and payload ->> 'what' = 'approval_expiry' returning *", a=str(approval["id"]))
+        "where payload ->> 'ref' = %(a)s and payload ->> 'what' = 'approval_expiry' returning *",
+        a=str(approval["id"]),
+    )
     return timer
 
 
@@ -138,11 +144,15 @@ async def test_a_new_status_and_a_decision_have_one_outcome(scene):
     async def one(n: int) -> str:
         opened = await told(scene, f"R{n:05d}")
         approval = await scene.approval(opened)
-        answers = await race(decided(scene, approval, _PEOPLE[0], decision="approve"), hand_in(scene, f"R{n:05d}", **MATCHED))
+        answers = await race(
+            decided(scene, approval, _PEOPLE[0], decision="approve"), hand_in(scene, f"R{n:05d}", **MATCHED)
+        )
         assert not unexpected(answers, Superseded)
         [run] = await scene.live_runs(opened.thread)
         [answer] = run["payload"]["answers"].values()
-        [state] = [a["state"] for a in await scene.sql("select state from approvals where id = %(a)s", a=approval["id"])]
+        [state] = [
+            a["state"] for a in await scene.sql("select state from approvals where id = %(a)s", a=approval["id"])
+        ]
         if isinstance(answers[0], Superseded):
             assert (state, answer["type"]) == ("superseded", "refresh")
             return "message"
@@ -221,8 +231,9 @@ async def test_the_same_bytes_at_two_doors_are_one_message(scene):
     async def one(n: int) -> str:
         text = mt548(f"B{n:05d}", reason="NMAT//DMON")
         parsed = messages.parse(text)
-        answers = await race(*(retrying(scene.pool, lambda c: message_store.accept(c, parsed, text, DESK))
-                               for _ in range(2)))
+        answers = await race(
+            *(retrying(scene.pool, lambda c: message_store.accept(c, parsed, text, DESK)) for _ in range(2))
+        )
         assert not unexpected(answers)
         assert sorted(a.duplicate for a in answers) == [False, True]
         assert answers[0].items == answers[1].items
@@ -243,7 +254,7 @@ async def test_two_migrators_apply_each_migration_once(postgres, template, tmp_p
         return sum([sorted(await asyncio.gather(migrate(url), migrate(url))) == [0, 1] for _ in rounds(files)])
 
     shown = {"count": 0}
-    monkeypatch.setattr(schema, "available", lambda: [*stock, *files[:shown["count"]]])
+    monkeypatch.setattr(schema, "available", lambda: [*stock, *files[: shown["count"]]])
 
     def rounds(all_files: list[Any]) -> Any:
         for n in range(len(all_files)):
@@ -269,8 +280,14 @@ async def test_two_reconcilers_mend_each_thing_once(scene, monkeypatch):
         assert not unexpected(mended)
         assert sum(mended) == 3
         assert len(await scene.live_runs(live.thread)) == 1
-        assert len(await scene.sql("select 1 from work_items where effect_id = %(e)s and status = 'pending'",
-                                   e=effect["id"])) == 1
+        assert (
+            len(
+                await scene.sql(
+                    "select 1 from work_items where effect_id = %(e)s and status = 'pending'", e=effect["id"]
+                )
+            )
+            == 1
+        )
         assert (await scene.case(exhausted.case))["status"] == "failed"
         assert len(await scene.sql("select 1 from tasks where case_id = %(c)s", c=exhausted.case)) == 1
         await scene.sql("update work_items set status = 'done'")
@@ -281,14 +298,18 @@ async def test_two_reconcilers_mend_each_thing_once(scene, monkeypatch):
 async def test_a_cancel_and_the_finish_of_a_run_have_one_outcome(scene):
     async def one(n: int) -> str:
         opened = await scene.open()
-        await scene.sql("update work_items set status = 'running', epoch = 1, attempt = 1, "
-                        "lease_until = now() + interval '1 min' where id = %(r)s", r=opened.run)
+        await scene.sql(
+            "update work_items set status = 'running', epoch = 1, attempt = 1, "
+            "lease_until = now() + interval '1 min' where id = %(r)s",
+            r=opened.run,
+        )
         await scene.sql("update cases set phase = 'RESOLVED' where id = %(c)s", c=opened.case)  # as `close` leaves it
         item, case = await scene.item(opened.run), await scene.case(opened.case)
         result = runs.Ended("resolved", "done")
         answers = await race(
             retrying(scene.pool, lambda c: runs.finish(c, item, case, result, POLICY)),
-            retrying(scene.pool, lambda c: lifecycle.cancel(c, opened.case, actor=SUE.actor())))
+            retrying(scene.pool, lambda c: lifecycle.cancel(c, opened.case, actor=SUE.actor())),
+        )
         assert not unexpected(answers, Conflict)
         status = (await scene.case(opened.case))["status"]
         assert (await scene.thread(opened.thread))["outcome"] == status
@@ -299,15 +320,19 @@ async def test_a_cancel_and_the_finish_of_a_run_have_one_outcome(scene):
     assert set(await many(one)) == {"resolved", "cancelled"}
 
 
-async def test_a_kill_switch_and_a_delivery_have_one_outcome_and_afterwards_nothing_leaves(scene, monkeypatch, tmp_path):
+async def test_a_kill_switch_and_a_delivery_have_one_outcome_and_afterwards_nothing_leaves(
+    scene, monkeypatch, tmp_path
+):
     toy.install(monkeypatch)
 
     async def one(n: int) -> str:
         scope = f"action:RACE_{'ABCDEFGHIJ'[n // 100]}{'ABCDEFGHIJ'[n // 10 % 10]}{'ABCDEFGHIJ'[n % 10]}"
         effect = await scene.effect(await scene.open(), f"file:{tmp_path}", action=scope.removeprefix("action:"))
         item = await claimed_delivery(scene, effect)
-        answers = await race(deliver(scene, item), retrying(scene.pool, lambda c: kill.put(
-            c, scope, engaged=True, reason="race", principal=SUE)))
+        answers = await race(
+            deliver(scene, item),
+            retrying(scene.pool, lambda c: kill.put(c, scope, engaged=True, reason="race", principal=SUE)),
+        )
         assert not unexpected(answers)
         now = await scene.effect_now(effect["id"])
         there = (tmp_path / f"{effect['source']}_send.fin").exists()
@@ -320,7 +345,9 @@ async def test_a_kill_switch_and_a_delivery_have_one_outcome_and_afterwards_noth
 async def claimed_delivery(scene: Scene, effect: Any) -> Any:
     [item] = await scene.sql(
         "update work_items set status = 'running', epoch = 1, attempt = 1, lease_until = now() + interval '1 min' "
-        "where effect_id = %(e)s returning *", e=effect["id"])
+        "where effect_id = %(e)s returning *",
+        e=effect["id"],
+    )
     return item
 
 

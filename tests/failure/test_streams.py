@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,15 +11,17 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
+from tests.conftest import Database
 from tests.failure.harness import people
 from tests.failure.harness.site import KEY, Child, settings
 from tests.integration.api import live as lives
 from tests.integration.store.scene import DESK, SUE, Scene
 from workflow_orchestration.api.routers import events as endpoint
 from workflow_orchestration.store import lifecycle, log, work
-from workflow_orchestration.store.db import make_pool, retrying, transaction
+from workflow_orchestration.store.db import Row, make_pool, retrying, transaction
 from workflow_orchestration.store.notify import Notifier
 
 _ENTRIES = 400
@@ -28,6 +29,7 @@ _STREAMS = 500
 _MOST_BYTES = 100 * 2**20
 #: What claims keep of their speed while 500 streams are open; the api has the same two cores.
 _LEAST_RATIO = 0.7
+_CLAIMS = 400
 _SECONDS = 60.0
 
 
@@ -75,8 +77,10 @@ AUTH = {"Authorization": f"Bearer {people.tokens(KEY)['aud']}", "Accept": "text/
 
 @asynccontextmanager
 async def stream(url: str, case: str, after: int) -> AsyncIterator[AsyncIterator[str]]:
-    async with httpx.AsyncClient(timeout=30) as client, client.stream(
-            "GET", f"{url}/v1/cases/{case}/events", headers={**AUTH, "Last-Event-ID": str(after)}) as answer:
+    async with (
+        httpx.AsyncClient(timeout=30) as client,
+        client.stream("GET", f"{url}/v1/cases/{case}/events", headers={**AUTH, "Last-Event-ID": str(after)}) as answer,
+    ):
         assert answer.status_code == httpx.codes.OK
         yield answer.aiter_lines()
 
@@ -150,8 +154,10 @@ async def test_a_slow_reader_is_cut_and_resumes_where_it_was_at_another_api(scen
     await retrying(scene.pool, lambda c: lifecycle.cancel(c, case, actor=SUE.actor()))
     seen: list[int] = []
     chosen = {"local_issuer_key": KEY}
-    with (lives.running(lives.settings_for(database.api, tmp_path, **chosen)) as one,
-          lives.running(lives.settings_for(database.api, tmp_path, **chosen)) as other):
+    with (
+        lives.running(lives.settings_for(database.api, tmp_path, **chosen)) as one,
+        lives.running(lives.settings_for(database.api, tmp_path, **chosen)) as other,
+    ):
         assert await cut(one, case, seen)
         assert 0 < len(seen) < 1202
         assert await read(other.url, case, seen, at_most=5000)
@@ -180,17 +186,17 @@ async def until(look: Any) -> bool:
     return True
 
 
-async def test_500_open_streams_cost_less_than_100_mib_and_do_not_slow_claims(scene, apis):
+async def test_500_open_streams_cost_less_than_100_mib_and_do_not_slow_claims(scene, apis, database):
     api, _ = apis
-    cases = [(await scene.open()).case for _ in range(50)]
+    cases = [(await scene.open()).case for _ in range(_CLAIMS)]
     process = psutil.Process(api.process.pid)
     async with streams(api, cases, 20):  # what any first streams cost is not what 500 cost
         pass
-    before, alone = process.memory_info().rss, [await claim_rate(scene) for _ in range(5)]
+    before, alone = process.memory_info().rss, await claim_rates(scene, database)
     async with streams(api, cases, _STREAMS):
-        after, beside = process.memory_info().rss, [await claim_rate(scene) for _ in range(5)]
-    alone += [await claim_rate(scene) for _ in range(5)]
-    ratio = statistics.median(beside) / statistics.median(alone)
+        after, beside = process.memory_info().rss, await claim_rates(scene, database)
+    alone += await claim_rates(scene, database)
+    ratio = max(beside) / max(alone)  # of the best: what else runs on the machine slows some of them
     print(f"{(after - before) / 2**20:.1f} MiB, claims at {ratio:.2f} of their speed")
     assert after - before < _MOST_BYTES
     assert ratio >= _LEAST_RATIO, f"claims a second: alone {alone}, beside 500 streams {beside}"
@@ -216,14 +222,20 @@ async def streams(api: Child, cases: list[str], count: int) -> AsyncIterator[Non
             writer.close()
 
 
-async def claim_rate(scene: Scene) -> float:
-    """Claims a second, one by one, over rows that are due."""
-    await scene.sql("update work_items set status = 'pending', attempt = 0, not_before = now() where kind = 'run'")
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < 1:
-        async with transaction(scene.pool) as conn:
-            found = await work.claim(conn, worker="w", limit=1, lease=30, max_attempts=5)
-        count += len(found)
-        if not found:
-            await scene.sql("update work_items set status = 'pending', attempt = 0 where kind = 'run'")
-    return count / (time.perf_counter() - began)
+async def claim_rates(scene: Scene, database: Database) -> list[float]:
+    """Claims a second, one by one, some times over; what earlier claims left behind is swept first."""
+    found = []
+    for _ in range(4):
+        with psycopg.connect(database.owner, autocommit=True) as owner:
+            owner.execute("vacuum full work_items")
+        await scene.sql("update work_items set status = 'pending', attempt = 0, not_before = now() where kind = 'run'")
+        began = time.perf_counter()
+        claimed = [len(await claim_one(scene)) for _ in range(_CLAIMS)]
+        found.append(sum(claimed) / (time.perf_counter() - began))
+        assert sum(claimed) == _CLAIMS
+    return found
+
+
+async def claim_one(scene: Scene) -> list[Row]:
+    async with transaction(scene.pool) as conn:
+        return await work.claim(conn, worker="w", limit=1, lease=60, max_attempts=5)

@@ -41,8 +41,6 @@ def bridge_process(settings: dict[str, Any], kill: Kill | None, reached: str | N
     from workflow_orchestration.bridge.main import serve
     from workflow_orchestration.settings import Settings
 
-    import faulthandler
-
     _wrap(_Fate(kill, Path(reached) if reached else None), dead=settings["kafka_dead_letter_topic"])
     with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
         asyncio.run(serve(Settings(**settings)))

@@ -101,8 +101,6 @@ class Outbox:
         while entries := await outbox.behind(conn, after=after, limit=_PAGE):
             await self._send(conn, sender, entries)
             after = entries[-1]["stream"]
-            if self._stopping.is_set():
-                return
         await outbox.advance(conn, horizon)
 
     async def _follow(self, conn: Conn, sender: Sender) -> None:
@@ -119,6 +117,8 @@ class Outbox:
         await asyncio.sleep(_GATHER_SECONDS)
 
     async def _send(self, conn: Conn, sender: Sender, entries: Sequence[Row]) -> None:
+        if self._stopping.is_set():
+            raise Undelivered("this bridge stops")
         await sender.send(self._bus.events_topic, [event_of(e) for e in entries], seconds=_GIVE_UP_SECONDS)
         async with conn.transaction():
             await outbox.sent(conn, entries)

@@ -90,7 +90,7 @@ class Source:
             with contextlib.suppress(InvalidStateError):  # whoever asked has gone
                 try:
                     answer.set_result(work())
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - it is raised where it was asked
                     answer.set_exception(error)
 
         self._jobs.put(job)

@@ -1,0 +1,77 @@
+"""`make e2e-mutants`: each patch of tests/mutants/cluster breaks one promise of the running release, in a copy of the
+checkout; the test it names must then fail on the real cluster. Takes half an hour, so it is not part of CI.
+
+    python -m tests.cluster.mutants [names]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+from ci.cluster import down, enter, up
+from ci.tools import copies
+from ci.tools.source import ROOT
+from tests.mutants.run import Mutant, read
+
+FOLDER = ROOT / "tests" / "mutants" / "cluster"
+REPORT = ROOT / "docs" / "reference" / "cluster-mutants.md"
+_SECONDS = 600.0
+_HEAD = """\
+# Mutants of the cluster
+
+<!-- Written by `make e2e-mutants`; a row is one patch of tests/mutants/cluster, tried on a real cluster. -->
+
+| mutant | why it matters | caught by | verdict |
+|---|---|---|---|
+"""
+
+
+def inside(names: list[str]) -> int:
+    """In the node's network: every mutant, one after the other."""
+    rows, survived = [], []
+    for patch in sorted(FOLDER.glob("*.patch")):
+        if names and not any(name in patch.stem for name in names):
+            continue
+        mutant = read(patch)
+        verdict = _try(mutant)
+        print(f"{mutant.name}: {verdict}", flush=True)
+        if not verdict.startswith("caught"):
+            survived.append(mutant.name)
+        tests = ", ".join(f"`{test.split('::')[-1]}`" for test in mutant.tests)
+        rows.append(f"| {mutant.name} | {mutant.why} | {tests} | {verdict} |\n")
+    if not names:
+        REPORT.write_text(_HEAD + "".join(rows))
+    print(f"{len(rows) - len(survived)} of {len(rows)} caught")
+    return 1 if survived else 0
+
+
+def _try(mutant: Mutant) -> str:
+    """A release that cannot even be installed is caught too: on a cluster that is how some faults show."""
+    began = time.monotonic()
+    with copies.copy_of(ROOT) as copy:
+        if reason := copies.apply(mutant.patch, copy):
+            return f"broken: the patch does not apply: {reason}"
+        run = copies.run_tests(copy, mutant.tests, seconds=_SECONDS)
+    seconds = f"{time.monotonic() - began:.0f} s"
+    if run.code == copies.FAILED:
+        return f"caught after {seconds}"
+    return f"survived: {run.closing_line}" if run.code == 0 else f"broken: exit {run.code}, {run.closing_line}"
+
+
+def main(words: list[str]) -> int:
+    if words[:1] == ["--inside"]:
+        return inside(words[1:])
+    code = up.main()
+    try:
+        if code == 0:
+            command = enter.network([sys.executable, "-m", "tests.cluster.mutants", "--inside", *words])
+            code = subprocess.run(command, cwd=ROOT, env=enter.environment(), check=False).returncode
+    finally:
+        left = down.main()
+    return code or left
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
