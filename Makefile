@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UNIT_WORKERS ?= 2
 
-.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release fix lock
+.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release cluster-up cluster-down e2e soak bench-engine fix lock
 
 ##@ Run
 up: setup ## Start everything on this machine: PostgreSQL, api, worker; Ctrl-C stops it
@@ -52,6 +52,18 @@ package: setup ## The chart's archive, its digest, and the list of all images
 	@sh ci/chart/package.sh
 release: setup ## What a release workflow runs: package, push, sign by digest, provenance, SBOM
 	@sh ci/chart/release.sh
+cluster-up: setup ## A one-node Kubernetes on this machine, built from source (Linux, root, Go)
+	@$(PY) -m ci.cluster.up
+cluster-down: setup ## Remove it; nothing stays behind
+	@$(PY) -m ci.cluster.down
+e2e: setup ## Install on that cluster, break it, scale it, restore it
+	@$(PY) -m ci.cluster.e2e
+
+##@ Measure
+soak: setup ## N=10000 cases through at least 500 faults, and a report (by hand: long)
+	@$(PY) -m tests.failure.harness.soak --cases $(or $(N),10000)
+bench-engine: setup ## The run engine beside plain LangGraph (PEERS=1: and its rivals), and a report
+	@$(PY) -m benchmarks.engine.run
 
 ##@ Change
 fix: setup ## Format, repair what can be repaired, write the generated files anew

@@ -61,9 +61,14 @@ class Load:
 
 
 async def load(
-    system: str, one: Callable[[int], Awaitable[None]], *, workflows: int, concurrent: int, pids: dict[str, list[int]],
+    system: str,
+    one: Callable[[int], Awaitable[None]],
+    *,
+    workflows: int,
+    concurrent: int,
+    pids: dict[str, list[int]],
     settings: dict[str, Any] | None = None,
-) -> Load:  # fmt: skip
+) -> Load:
     """Play workflows, so many at once; `pids` are the process families whose CPU time is counted, by name."""
     numbers = iter(range(workflows))
     took: list[float] = []
@@ -83,5 +88,12 @@ async def load(
     seconds = time.perf_counter() - began
     spent = {name: after - before[name] for name, after in clocks().items()}
     return Load(
-        system, workflows, concurrent, round(seconds, 2), round(workflows / seconds, 2),
-        {name: round(value / workflows, 4) for name, value in spent.items()}, summary(took), settings or {})  # fmt: skip
+        system,
+        workflows,
+        concurrent,
+        round(seconds, 2),
+        round(workflows / seconds, 2),
+        {name: round(value / workflows, 4) for name, value in spent.items()},
+        summary(took),
+        settings or {},
+    )

@@ -80,17 +80,29 @@ async def propose(state: State, node: Node) -> dict[str, Any]:
     proposal_id = node.key("proposal")
     content = {"action": "BENCH", "summary": "Measure.", "params": {}, "steps": [], "findings": FINDINGS}
     digest = sha256(content)
-    await approvals.put_proposal(node.conn, approvals.ProposalRow(
-        id=proposal_id, case_id=node.context.case_id, thread_id=node.context.thread_id, action="BENCH", tier=Tier.T1,
-        content=content, payload_hash=digest, makers=(), seen_seq=0))  # fmt: skip
+    await approvals.put_proposal(
+        node.conn,
+        approvals.ProposalRow(
+            id=proposal_id,
+            case_id=node.context.case_id,
+            thread_id=node.context.thread_id,
+            action="BENCH",
+            tier=Tier.T1,
+            content=content,
+            payload_hash=digest,
+            makers=(),
+            seen_seq=0,
+        ),
+    )
     await node.change_case("case.proposed", {"payload_hash": digest}, phase="PROPOSED")
     return _went_through(state, "propose", proposal_id=proposal_id, payload_hash=digest)
 
 
 def ask(state: State) -> dict[str, Any]:
     progress = state["progress"]
-    answer = gate.approval(proposal_id=progress.proposal_id or "", payload_hash=progress.payload_hash or "", tier="T1",
-                           seen_seq=0)  # fmt: skip
+    answer = gate.approval(
+        proposal_id=progress.proposal_id or "", payload_hash=progress.payload_hash or "", tier="T1", seen_seq=0
+    )
     return _went_through(state, "ask", approval_id=answer["approval_id"])
 
 
@@ -100,10 +112,22 @@ async def act(state: State, node: Node) -> dict[str, Any]:
     await node.change_case("case.approved", phase="APPROVED")
     effect_id = None
     if progress.effect:
-        row = await node.write_effect(effects.NewEffect(
-            case_id=node.context.case_id, thread_id=node.context.thread_id, proposal_id=progress.proposal_id,
-            source=progress.approval_id or "", step="1", kind="message", receiver=node.context.effects_url, type="BENCH",
-            recipient="", payload=node.context.case_id, action="BENCH", workflow=NAME))  # fmt: skip
+        row = await node.write_effect(
+            effects.NewEffect(
+                case_id=node.context.case_id,
+                thread_id=node.context.thread_id,
+                proposal_id=progress.proposal_id,
+                source=progress.approval_id or "",
+                step="1",
+                kind="message",
+                receiver=node.context.effects_url,
+                type="BENCH",
+                recipient="",
+                payload=node.context.case_id,
+                action="BENCH",
+                workflow=NAME,
+            )
+        )
         effect_id = str(row["id"])
     return _went_through(state, "act", effect_id=effect_id)
 
@@ -128,8 +152,9 @@ def build() -> StateGraph[Any, Any, Any, Any]:
     builder.add_node("wait_effect", wait_effect)
     for before, after in zip((START, *NODES[:5]), NODES[:6], strict=True):
         builder.add_edge(before, after)
-    builder.add_conditional_edges("act", lambda state: "wait_effect" if state["progress"].effect_id else "close",
-                                  ["wait_effect", "close"])  # fmt: skip
+    builder.add_conditional_edges(
+        "act", lambda state: "wait_effect" if state["progress"].effect_id else "close", ["wait_effect", "close"]
+    )
     builder.add_edge("wait_effect", "close")
     builder.add_edge("close", END)
     return builder  # type: ignore[no-any-return]
@@ -140,5 +165,9 @@ async def _nothing_goes_stale(conn: Conn, effect: Row) -> Sequence[Outcome]:
 
 
 BENCH = Workflow(
-    build, lambda: {"progress": Progress()}, (Progress,), lambda values: (values["progress"].outcome, "measured"),
-    _nothing_goes_stale)  # fmt: skip
+    build,
+    lambda: {"progress": Progress()},
+    (Progress,),
+    lambda values: (values["progress"].outcome, "measured"),
+    _nothing_goes_stale,
+)

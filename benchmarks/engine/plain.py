@@ -1,7 +1,7 @@
 """(a) Plain LangGraph: one process, the stock PostgreSQL saver on a pool, `durability="sync"`.
 
-A process of its own, so that its CPU time is its own: `python -m benchmarks.engine.plain URL WORKFLOWS CONCURRENT PID`,
-with the pid of PostgreSQL, prints one line of JSON. No HTTP, no approval, no log: the least that a person would call durable.
+A process of its own, so that its CPU time is its own. `python -m benchmarks.engine.plain URL WORKFLOWS CONCURRENT PID`
+(PostgreSQL's) prints one line of JSON. No HTTP, no approval, no log: the least anybody would call durable.
 """
 
 from __future__ import annotations

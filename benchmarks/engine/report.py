@@ -1,4 +1,4 @@
-"""docs/benchmarks-engine.md and its plots, from one file of raw results. `python -m benchmarks.engine.report` renews it."""
+"""docs/benchmarks-engine.md and its plots from a file of raw results. `python -m benchmarks.engine.report` renews."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from benchmarks.plot import bars
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks-engine.md"
 PLOTS = ROOT / "docs" / "plots"
-SYSTEMS = {"plain": "plain LangGraph, in process", "ours": "ours, over HTTP", "langgraph_dev": "LangGraph dev server",
-           "aegra": "Aegra"}  # fmt: skip
+SYSTEMS = {
+    "plain": "plain LangGraph, in process",
+    "ours": "ours, over HTTP",
+    "langgraph_dev": "LangGraph dev server",
+    "aegra": "Aegra",
+}
 Results = dict[str, Any]
 
 
@@ -43,15 +47,21 @@ class Bar:
 
 
 BARS = (
-    Bar("workflows a second, ours ÷ plain", lambda r: round(r["ours"]["per_second"] / r["plain"]["per_second"], 2), "x",
-        0.5, 1.0, larger=True),
+    Bar(
+        "workflows a second, ours ÷ plain",
+        lambda r: round(r["ours"]["per_second"] / r["plain"]["per_second"], 2),
+        "x",
+        0.5,
+        1.0,
+        larger=True,
+    ),
     Bar("decision to end, low load, p95", lambda r: r["low_load"]["decision_to_end"]["p95"], "ms", 50, 25),
     Bar("event to client across processes, p95", lambda r: r["low_load"]["event_to_client"]["p95"], "ms", 20, 10),
     Bar("takeover after SIGKILL, worst", lambda r: round(r["takeover_kill"]["max"] / 1000, 1), "s", 15, 2),
     Bar("takeover after SIGSTOP, worst", lambda r: round(r["takeover_stop"]["max"] / 1000, 1), "s", 15, 10),
     Bar("items a second, many ended ÷ 1,000 ended", lambda r: r["ended_items"]["ratio"], "x", 0.9, 1.0, larger=True),
     Bar("a burst of 10,000 messages to every proposal", lambda r: round(_burst_minutes(r), 2), "min", 10, 3),
-)  # fmt: skip
+)
 
 
 def _burst_minutes(results: Results) -> float:
@@ -122,7 +132,7 @@ Each takeover's effect happened once: {effects}.
 
 ## Systems
 
-| system | workflows/s | ÷ plain | p95 of a whole workflow, {concurrent} at once | decision to end, p95 | CPU a workflow (where) |
+| system | workflows/s | ÷ plain | whole workflow, {concurrent} at once, p95 | decision to end, p95 | CPU a workflow |
 |---|---|---|---|---|---|
 {systems}
 
@@ -151,17 +161,32 @@ Raw results: [{source}](../{source}).
 def _page(results: Results, source: Path) -> str:
     about, burst, ended = results["about"], results["burst"], results["ended_items"]
     return _PAGE.format(
-        source=source.relative_to(ROOT), cores=about["cores"], memory_gib=about["memory_gib"], at=about["at"][:10],
-        postgres=about["postgres"]["server_version"], load=", ".join(f"{v:.1f}" for v in about["load_before"]),
-        bars="\n".join(bar.line(results) for bar in BARS), effects=_effects(results),
-        concurrent=results["ours"]["concurrent"], systems="\n".join(_systems(results)), accepted=burst["accepted_seconds"],
-        messages=f"{burst['messages']:,}", seconds=burst["seconds"], few=ended["few"], many=ended["many"],
-        ended=ended["ended"], burst_cpu=_places(burst["cpu"]), versions=_versions(results))  # fmt: skip
+        source=source.relative_to(ROOT),
+        cores=about["cores"],
+        memory_gib=about["memory_gib"],
+        at=about["at"][:10],
+        postgres=about["postgres"]["server_version"],
+        load=", ".join(f"{v:.1f}" for v in about["load_before"]),
+        bars="\n".join(bar.line(results) for bar in BARS),
+        effects=_effects(results),
+        concurrent=results["ours"]["concurrent"],
+        systems="\n".join(_systems(results)),
+        accepted=burst["accepted_seconds"],
+        messages=f"{burst['messages']:,}",
+        seconds=burst["seconds"],
+        few=ended["few"],
+        many=ended["many"],
+        ended=ended["ended"],
+        burst_cpu=_places(burst["cpu"]),
+        versions=_versions(results),
+    )
 
 
 def _effects(results: Results) -> str:
-    return " and ".join(f"{results[n]['effects']} effects of {results[n]['cases']} cases ({how})"
-                        for n, how in (("takeover_kill", "SIGKILL"), ("takeover_stop", "SIGSTOP")))  # fmt: skip
+    return " and ".join(
+        f"{results[n]['effects']} effects of {results[n]['cases']} cases ({how})"
+        for n, how in (("takeover_kill", "SIGKILL"), ("takeover_stop", "SIGSTOP"))
+    )
 
 
 def _systems(results: Results) -> list[str]:
@@ -174,8 +199,10 @@ def _systems(results: Results) -> list[str]:
             lines.append(f"| {label} | not measured: {' '.join(found['not_measured'].split())[:200]} | | | | |")
         else:
             ratio = found["per_second"] / results["plain"]["per_second"]
-            lines.append(f"| {label} | {found['per_second']:g} | {ratio:.2f} | {found['whole_ms']['p95']:g} ms "
-                         f"| {_decision(results, name):g} ms | {_places(found['cpu'])} |")  # fmt: skip
+            lines.append(
+                f"| {label} | {found['per_second']:g} | {ratio:.2f} | {found['whole_ms']['p95']:g} ms "
+                f"| {_decision(results, name):g} ms | {_places(found['cpu'])} |"
+            )
     return lines
 
 

@@ -89,7 +89,7 @@ async def peer(server: Server, folder: Path, make: Any, *, workflows: int, concu
 
 
 async def takeover(server: Server, folder: Path, how: signal.Signals, *, times: int) -> dict[str, Any]:
-    """Two workers at default settings; the one that runs a node is killed or frozen: seconds until the other's entry."""
+    """Two workers, default settings; the one at work is killed or frozen: seconds until the other's first entry."""
     took = []
     effects = 0
     for n in range(times):

@@ -6,7 +6,6 @@ One PostgreSQL with fsync on serves all systems, one after the other. With PEERS
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import platform

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.engine.serve api|worker`: our processes, which know one workflow more than the product's.
+"""`python -m benchmarks.engine.serve api|worker`: our processes, which know two workflows more than the product's.
 
 Everything else is the product's: settings from the environment, the same app, the same worker.
 """
@@ -9,13 +9,16 @@ import sys
 
 import uvloop
 
-from benchmarks.engine import our_workflow
+from benchmarks.engine.our_workflow import BENCH
+from benchmarks.engine.our_workflow import NAME as BENCH_NAME
+from benchmarks.torture.our_workflow import NAME as TORTURE_NAME
+from benchmarks.torture.our_workflow import TORTURE
 from workflow_orchestration import settings
 from workflow_orchestration.domain import workflows
 
 
 def main(kind: str) -> None:
-    workflows.WORKFLOWS[our_workflow.NAME] = "the measured graph"
+    workflows.WORKFLOWS |= {BENCH_NAME: "the measured graph", TORTURE_NAME: "the tortured graph"}
     loaded = settings.load()
     if kind == "api":
         from workflow_orchestration.api import server
@@ -26,7 +29,7 @@ def main(kind: str) -> None:
         from workflow_orchestration.worker import main as worker
         from workflow_orchestration.workflows.registry import WORKFLOWS
 
-        WORKFLOWS[our_workflow.NAME] = our_workflow.BENCH
+        WORKFLOWS.update({BENCH_NAME: BENCH, TORTURE_NAME: TORTURE})
         uvloop.run(worker.serve(loaded))
 
 

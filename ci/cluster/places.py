@@ -43,5 +43,5 @@ DNS_ADDRESS = "10.96.0.10"
 DOMAIN = "cluster.local"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 #: Local volumes made in advance: (count, size). A released one is not bound again.
-VOLUME_COUNT = 24
+VOLUME_COUNT = 120
 VOLUME_SIZE = "20Gi"

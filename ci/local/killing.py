@@ -91,7 +91,7 @@ def _count_commits(kill: Kill | None, windows: Path | None) -> None:
             at_commit("after", "claim")
         return claimed
 
-    psycopg.AsyncConnection.transaction = counted  # type: ignore[assignment,method-assign]
+    psycopg.AsyncConnection.transaction = counted  # type: ignore[method-assign]
     work.claim = counted_claim
 
 

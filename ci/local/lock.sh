@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 compile() { .venv/bin/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate "$@"; }
-compile pyproject.toml -o requirements.lock
+# the image serves the bridge too
+compile pyproject.toml --extra kafka -o requirements.lock
 compile pyproject.toml --all-extras -o requirements-dev.lock
 compile ci/local/requirements-setup.in -o ci/local/requirements-setup.lock

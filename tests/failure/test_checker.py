@@ -22,7 +22,7 @@ from tests.failure.harness.checker import (
     ending,
     sha,
 )
-from tests.failure.harness.faults import Needs
+from tests.failure.harness.faults import Needs, Plan
 from tests.failure.harness.play import Order, Run
 from tests.failure.harness.site import site
 
@@ -36,7 +36,7 @@ def true_cases() -> dict[str, CaseSeen]:
 
 
 async def _calm() -> dict[str, CaseSeen]:
-    order = Order(seed=1, cases=0, needs=Needs(), limit_seconds=60)
+    order = Order(Plan(1, Needs()), cases=0, limit_seconds=60)
     async with site(ROOT / ".state" / "calm", workers=2) as place:
         playing = Run(order, place, print, asyncio.Event())
         board = asyncio.create_task(playing.board.run())

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.conftest import ROOT
-from tests.failure.harness.faults import FAULTS, Needs, moments, orders, strikes
+from tests.failure.harness.faults import FAULTS, Needs, Plan, moments, orders, strikes
 from tests.failure.harness.play import Order, Result, run
 from tests.failure.harness.windows import UNREACHED, every, sites
 
@@ -20,21 +20,21 @@ _NOTHING = Needs(strikes=0, in_flight=0, deaths=0, faults=0)
 def play(order: Order, capsys: pytest.CaptureFixture[str]) -> Result:
     def say(text: str) -> None:
         with capsys.disabled():
-            print(f"\n  fire, seed {order.seed}: {text}", end="", flush=True)
+            print(f"\n  seed {order.plan.seed}: {text}", end="", flush=True)
 
-    say(f"begins; the seed replays it: python -m tests.failure.harness.soak --seed {order.seed}")
+    say(f"begins; the seed replays it: python -m tests.failure.harness.soak --seed {order.plan.seed}")
     return asyncio.run(run(order, ROOT / ".state" / "fire", say=say, stop=asyncio.Event()))
 
 
 def test_a_fixed_schedule_of_every_fault_at_every_window_loses_doubles_and_breaks_nothing(capsys):
-    result = play(Order(seed=20261124, cases=150, needs=_EVERYTHING, limit_seconds=270), capsys)
-    assert not result.findings, f"seed {result.order.seed}"
+    result = play(Order(Plan(20261124, _EVERYTHING), cases=150, limit_seconds=240), capsys)
+    assert not result.findings, f"seed {result.order.plan.seed}"
     assert result.read_entries > 100
 
 
 def test_a_new_random_schedule_loses_doubles_and_breaks_nothing(capsys):
     seed = random.SystemRandom().randrange(1, 2**31)
-    result = play(Order(seed=seed, cases=80, needs=_NOTHING, limit_seconds=60), capsys)
+    result = play(Order(Plan(seed, _NOTHING), cases=80, limit_seconds=60), capsys)
     assert not result.findings, f"seed {seed}"
     assert result.counts.total > 10
 

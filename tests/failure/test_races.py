@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -296,6 +297,8 @@ async def test_two_reconcilers_mend_each_thing_once(scene, monkeypatch):
 
 
 async def test_a_cancel_and_the_finish_of_a_run_have_one_outcome(scene):
+    """A run that ends, and one that pauses: a cancel is never left standing for a run that is over."""
+
     async def one(n: int) -> str:
         opened = await scene.open()
         await scene.sql(
@@ -305,7 +308,8 @@ async def test_a_cancel_and_the_finish_of_a_run_have_one_outcome(scene):
         )
         await scene.sql("update cases set phase = 'RESOLVED' where id = %(c)s", c=opened.case)  # as `close` leaves it
         item, case = await scene.item(opened.run), await scene.case(opened.case)
-        result = runs.Ended("resolved", "done")
+        pauses = runs.Paused((threads.Wait(uuid4().hex, "task", None, 0),))
+        result = pauses if n % 2 else runs.Ended("resolved", "done")
         answers = await race(
             retrying(scene.pool, lambda c: runs.finish(c, item, case, result, POLICY)),
             retrying(scene.pool, lambda c: lifecycle.cancel(c, opened.case, actor=SUE.actor())),
@@ -315,9 +319,9 @@ async def test_a_cancel_and_the_finish_of_a_run_have_one_outcome(scene):
         assert (await scene.thread(opened.thread))["outcome"] == status
         assert status == ("resolved" if isinstance(answers[1], Conflict) else "cancelled")
         assert [e["type"] for e in await scene.entries(opened.case)].count("case.ended") == 1
-        return status
+        return f"{status} {'at its pause' if n % 2 else 'at its end'}"
 
-    assert set(await many(one)) == {"resolved", "cancelled"}
+    assert set(await many(one)) == {"resolved at its end", "cancelled at its end", "cancelled at its pause"}
 
 
 async def test_a_kill_switch_and_a_delivery_have_one_outcome_and_afterwards_nothing_leaves(

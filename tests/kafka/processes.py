@@ -21,7 +21,7 @@ from typing import Any
 from ci.local.killing import When, context, free_port
 
 #: Where a bridge may die. `commit f`: the transaction that function f of the bridge commits.
-POINTS = ("commit _accept", "commit _take", "commit _refuse", "commit _send", "send dead", "send events", "offsets")
+POINTS = ("commit _accept", "commit _take", "commit _refuse", "commit sent", "send dead", "send events", "offsets")
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,10 @@ def _wrap(fate: _Fate, *, dead: str) -> None:
 
     from workflow_orchestration.bridge.sender import Sender
     from workflow_orchestration.bridge.source import Source
+    from workflow_orchestration.store import outbox
 
     transaction, send, commit = psycopg.AsyncConnection.transaction, Sender._send, Source._commit
+    sent = outbox.sent
 
     @contextlib.asynccontextmanager
     async def counted(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
@@ -91,6 +93,11 @@ def _wrap(fate: _Fate, *, dead: str) -> None:
         with fate.around("offsets"):
             commit(self, *args, **kwargs)
 
+    async def counted_sent(*args: Any) -> None:
+        with fate.around("commit sent"):
+            await sent(*args)
+
+    outbox.sent = counted_sent
     psycopg.AsyncConnection.transaction = counted  # type: ignore[assignment,method-assign]
     Sender._send = counted_send  # type: ignore[assignment,method-assign]
     Source._commit = counted_commit  # type: ignore[assignment,method-assign]
@@ -98,7 +105,7 @@ def _wrap(fate: _Fate, *, dead: str) -> None:
 
 def _committer() -> str:
     """The bridge's function that this transaction is for."""
-    skipped = ("_patiently", "_storing", "accept")
+    skipped = ("_patiently", "accept")
     frame = sys._getframe(1)
     while frame is not None:
         if "/bridge/" in frame.f_code.co_filename and frame.f_code.co_name not in skipped:

@@ -76,10 +76,12 @@ async def test_a_topic_made_anew_is_taken_from_its_first_record(here):
     await here.until(taken, "the new topic's records")
 
 
-async def test_records_of_a_partition_are_taken_in_their_order(here):
+@pytest.mark.parametrize("keys", [lambda _n: "IN-8", lambda _n: None, str], ids=["one-key", "no-key", "many-keys"])
+async def test_records_of_an_instruction_are_taken_in_the_order_of_their_partition(here, keys):
     statuses = [{}, MATCHED, CANCELLED] * 8
     texts = [mt548("IN-8", **status) for status in statuses]
-    await here.put(*texts, key="IN-8")
+    for n, text in enumerate(texts):
+        await here.put(text, key=keys(n), partition=0)
     await here.start()
     await here.until_taken(len(texts))
     rows = await here.sql(

@@ -136,7 +136,8 @@ async def test_paused_partitions_go_on_once_the_database_does(here):
     async with await psycopg.AsyncConnection.connect(here.settings["database_url"].replace(WORKER, OWNER)) as lock:
         await lock.execute("lock table messages in access exclusive mode")
         await here.start()
-        await here.put(*[known] * 8000)
+        for partition in range(4):
+            await here.put(*[known] * 2000, partition=partition)
 
         async def paused() -> bool:
             return REGISTRY.get_sample_value("wo_bridge_paused_partitions") == 4

@@ -4,6 +4,14 @@ set -eu
 for folder in /usr/lib/postgresql/*/bin; do PATH="$folder:$PATH"; done
 export PATH
 
+# a new pod may be shut off for a moment, until the cluster's network agent has read its policies
+tries=0
+until pg_isready -q -d postgres; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 30 ] || { echo "PostgreSQL on $PGHOST did not answer for 30 s"; exit 1; }
+  sleep 1
+done
+
 now=$(date -u +%Y%m%dT%H%M%SZ)
 names=$(psql -d postgres -Atc "select datname from pg_database where datallowconn and not datistemplate and datname <> 'postgres'")
 [ -n "$names" ] || { echo "no database to back up on $PGHOST"; exit 1; }

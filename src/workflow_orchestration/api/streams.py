@@ -68,8 +68,8 @@ async def _page(services: Services, case_id: str, principal: Principal, after: i
     """A page, and whether the case had ended before it was read; a case that went to another desk ends here."""
 
     async def read(conn: Conn) -> tuple[list[Row], bool]:
-        case = await cases.get_visible(conn, case_id, principal)
-        return await log.read(conn, case_id, after=after, limit=_PAGE), case["status"] != "open"
+        ended = not await cases.is_open(conn, case_id, principal)
+        return await log.read(conn, case_id, after=after, limit=_PAGE), ended
 
     try:
         return await services.read(read)

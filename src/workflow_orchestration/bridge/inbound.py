@@ -1,9 +1,9 @@
 """In: records of the message topics through the same door as POST /v1/messages, each in one transaction with its place.
 
-A partition is a lane: its records are taken one after another, lanes side by side. A record is dead-lettered only
-for what it says; whatever else is wrong (the database away, slow or full, a right missing) is waited for, and
-meanwhile the partition is paused, so that a slow database slows Kafka's delivery and not this process's memory.
-Kafka is told only what our database has.
+A partition is a lane. Records that share a key or an instruction's reference are taken one after another in their
+order; others, and lanes, side by side. A record is dead-lettered only for what it says; whatever else is wrong (the
+database away, slow or full, a right missing) is waited for, and meanwhile the partition is paused, so that a slow
+database slows Kafka's delivery and grows no memory here. Kafka is told only what our database has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -23,9 +23,9 @@ from workflow_orchestration.bridge.config import Bus
 from workflow_orchestration.bridge.dead_letters import DeadLetters
 from workflow_orchestration.bridge.lane import Lane
 from workflow_orchestration.bridge.metrics import BACKLOG, BACKLOG_BYTES, LAG, PAUSED, RECORDS, WAITING
-from workflow_orchestration.bridge.records import Record
+from workflow_orchestration.bridge.records import Judged, Record
 from workflow_orchestration.bridge.source import Orders, Partition, Source
-from workflow_orchestration.domain.errors import MessageUnreadable, PlatformError, TooLarge, UnsupportedMessage
+from workflow_orchestration.domain.errors import MessageUnreadable, PlatformError
 from workflow_orchestration.domain.records import ParsedMessage
 from workflow_orchestration.store import inbox, messages
 from workflow_orchestration.store.db import TRANSIENT, Conn, Pool, retrying
@@ -33,8 +33,6 @@ from workflow_orchestration.store.inbox import Taken
 
 T = TypeVar("T")
 _logger = structlog.get_logger(__name__)
-#: What a record can be refused for.
-_REFUSED = (MessageUnreadable, UnsupportedMessage, TooLarge)
 #: What PostgreSQL says of a value it cannot keep.
 _CONTENT = (psycopg.DataError, psycopg.IntegrityError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
@@ -46,13 +44,14 @@ _TRIES = 3
 class Inbound:
     """One member of the consumer group, and the lanes of the partitions it has."""
 
-    def __init__(self, pool: Pool, bus: Bus, letters: DeadLetters, *, max_bytes: int,
+    def __init__(self, pool: Pool, bus: Bus, letters: DeadLetters, *, max_bytes: int, at_once: int,
                  woke: Callable[..., None]) -> None:  # fmt: skip
         self._pool = pool
         self._bus = bus
         self._letters = letters
         self._max_bytes = max_bytes
         self._woke = woke
+        self._free = asyncio.Semaphore(at_once)
         self._lanes: dict[Partition, Lane] = {}
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -119,8 +118,8 @@ class Inbound:
 
     # -- a lane's work ------------------------------------------------------------------------------------------------
 
-    async def _take(self, chunk: list[Record]) -> AsyncIterator[int]:
-        """Take records in order; yields the offset up to which all are done."""
+    async def _take(self, chunk: list[Record]) -> None:
+        """Take records; at the end our database has all of them."""
         seen = await self._patiently(lambda conn: inbox.seen(conn, [r.place for r in chunk]))
         fresh, known = [], []
         for record, had in zip(chunk, seen, strict=True):
@@ -129,24 +128,27 @@ class Inbound:
             elif had.message_id is not None:
                 known.append(Taken(record.place, "known", had.message_id))
             else:
-                fresh.append(record)
+                fresh.append(await asyncio.to_thread(records.judge, record, max_bytes=self._max_bytes))
         if known:  # they change nothing, so their order does not matter
             await self._patiently(lambda conn: inbox.take(conn, known))
             RECORDS.labels("known").inc(len(known))
-        for record in fresh:
-            await self._take_one(record)
-            yield record.place.position
-        yield chunk[-1].place.position
+        async with asyncio.TaskGroup() as group:
+            for chain in records.chains(fresh):
+                group.create_task(self._take_in_order(chain))
 
-    async def _take_one(self, record: Record) -> None:
-        try:
-            parsed, text = records.read(record, max_bytes=self._max_bytes)
-            await self._accept(record, parsed, text)
-        except _REFUSED as refusal:
+    async def _take_in_order(self, chain: Sequence[Judged]) -> None:
+        for judged in chain:
+            await self._take_one(judged)
+
+    async def _take_one(self, judged: Judged) -> None:
+        record, refusal = judged.record, judged.refusal
+        if judged.parsed is not None:
+            refusal = await self._accept(record, judged.parsed, judged.text)
+        if refusal is not None:
             await self._refuse(record, refusal)
 
-    async def _accept(self, record: Record, parsed: ParsedMessage, text: str) -> None:
-        """The message and the record's place, in one transaction."""
+    async def _accept(self, record: Record, parsed: ParsedMessage, text: str) -> PlatformError | None:
+        """The message and the record's place, in one transaction; or why the database cannot keep it."""
 
         async def accept(conn: Conn) -> messages.Accepted:
             accepted = await messages.accept(conn, parsed, text, records.sender_of(record))
@@ -154,20 +156,19 @@ class Inbound:
             await inbox.take(conn, [Taken(record.place, outcome, accepted.message_id)])
             return accepted
 
-        accepted = await self._storing(accept)
-        RECORDS.labels("known" if accepted.duplicate else "accepted").inc()
-        self._woke(*accepted.streams)
-
-    async def _storing(self, accept: Callable[[Conn], Awaitable[T]]) -> T:
-        """Run a transaction that a record's content may break; then MessageUnreadable, after some tries."""
         for tried in range(1, _TRIES + 1):
             try:
-                return await self._patiently(accept)
+                async with self._free:
+                    accepted = await self._patiently(accept)
             except Exception as error:  # a boundary: one record must not stop all behind it
                 _logger.error("a record cannot be stored", tried=tried, exc_info=error)
                 cause = error
                 await asyncio.sleep(_FIRST_PAUSE)
-        raise MessageUnreadable(f"it cannot be stored: {type(cause).__name__}: {cause}", line=1, tag=None) from cause
+            else:
+                RECORDS.labels("known" if accepted.duplicate else "accepted").inc()
+                self._woke(*accepted.streams)
+                return None
+        return MessageUnreadable(f"it cannot be stored: {type(cause).__name__}: {cause}", line=1, tag=None)
 
     async def _refuse(self, record: Record, why: PlatformError) -> None:
         """Put a record aside, then write that down: a crash between the two puts it aside twice, never not at all."""

@@ -1,24 +1,24 @@
-"""One partition's records in hand: taken one after another, in their order, and never too many of them."""
+"""One partition's records in hand: taken a chunk after the other, and never too many of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable
 
 from workflow_orchestration.bridge.records import Record
 
-#: Records looked up together.
+#: Records taken together; a crash costs at most so many redeliveries a partition.
 CHUNK = 50
 #: More than this in hand: the partition waits. Less than half: it goes on.
 _MOST_RECORDS = 400
 _MOST_BYTES = 4_194_304
 
-Take = Callable[[list[Record]], AsyncIterator[int]]
+Take = Callable[[list[Record]], Awaitable[None]]
 
 
 class Lane:
-    """Hands its records to `take`, which yields how far it is: every record up to that offset is in our database."""
+    """Hands its records to `take`, which returns once our database has all of them."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
@@ -55,13 +55,10 @@ class Lane:
         while True:
             await self._arrived.wait()
             chunk = [self._waiting[n] for n in range(min(CHUNK, len(self._waiting)))]
-            async for position in self._take(chunk):
-                self._forget(position)
+            await self._take(chunk)
+            self._bytes -= sum(record.size for record in chunk)
+            for _ in chunk:
+                self._waiting.popleft()
+            self.done = chunk[-1].place.position + 1
             if not self._waiting:
                 self._arrived.clear()
-
-    def _forget(self, position: int) -> None:
-        """Everything up to this offset is done. Offsets may have gaps: transactions and compaction leave them."""
-        while self._waiting and self._waiting[0].place.position <= position:
-            self._bytes -= self._waiting.popleft().size
-        self.done = position + 1

@@ -28,6 +28,8 @@ from workflow_orchestration.store.notify import WORK, Listener, Notifier
 
 _logger = structlog.get_logger(__name__)
 _SCHEMA_SECONDS = 0.5
+#: Connections beside those for taking records: the sender's session, wake-ups, probes.
+_OTHERS = 3
 
 
 class Bridge:
@@ -38,13 +40,16 @@ class Bridge:
         self._settings = settings
         self._bus = config.of(settings)
         self._pool = make_pool(url, size=settings.database_pool_size, name="wo-bridge")
-        self._notifier = Notifier(self._pool)
+        # sending, wake-ups and probes never queue behind the records
+        self._side_pool = make_pool(url, size=_OTHERS, name="wo-bridge-side")
+        self._notifier = Notifier(self._side_pool)
         woken = asyncio.Event()
         self._listener = Listener(url, lambda _word: woken.set())
         self._brokers = Brokers(self._bus)
         self._letters = DeadLetters(self._bus)
-        self._outbox = Outbox(self._pool, self._bus, woken)
+        self._outbox = Outbox(self._side_pool, self._bus, woken)
         self._inbound = Inbound(self._pool, self._bus, self._letters, max_bytes=settings.message_max_bytes,
+                                at_once=settings.database_pool_size,
                                 woke=lambda *streams: self._notifier.wake(WORK, *streams))  # fmt: skip
         self._stopping = asyncio.Event()
 
@@ -56,7 +61,7 @@ class Bridge:
     async def run(self) -> None:
         """Bridge until `stop`; an error that nothing can wait for ends the process, and its supervisor restarts it."""
         probes = Probes(self._settings.api_host, self._settings.metrics_port, self._is_ready)
-        async with self._pool, probes.serving(), asyncio.TaskGroup() as group:
+        async with self._pool, self._side_pool, probes.serving(), asyncio.TaskGroup() as group:
             helpers = [group.create_task(job) for job in self._helpers()]
             try:
                 await self._wait_for_schema()
@@ -76,7 +81,7 @@ class Bridge:
         return not self._stopping.is_set() and self._brokers.reachable and await self._schema_is_there()
 
     async def _schema_is_there(self) -> bool:
-        async with asyncio.timeout(2), self._pool.connection() as conn:
+        async with asyncio.timeout(2), self._side_pool.connection() as conn:
             return await schema.current(conn) >= schema.needed()
 
     async def _wait_for_schema(self) -> None:

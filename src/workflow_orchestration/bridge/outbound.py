@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -31,8 +32,10 @@ _logger = structlog.get_logger(__name__)
 _PAGE = 200
 #: Without a wake-up, how often the log is looked at.
 _POLL_SECONDS = 1.0
-#: Wake-ups that come together are answered once.
-_GATHER_SECONDS = 0.005
+#: Between two pages that were not full: wake-ups that come together are answered once.
+_GATHER_SECONDS = 0.02
+#: The horizon only makes the search shorter, so it need not be written each time.
+_ADVANCE_SECONDS = 1.0
 _STANDBY_SECONDS = 1.0
 _AGE_SECONDS = 5.0
 #: A leader that cannot deliver for so long lets another bridge try.
@@ -48,6 +51,7 @@ class Outbox:
         self._woken = woken
         self._stopping = asyncio.Event()
         self._sender: Sender | None = None
+        self._advanced = 0.0
 
     def stop(self) -> None:
         self._stopping.set()
@@ -109,19 +113,20 @@ class Outbox:
         page = await outbox.unsent(conn, limit=_PAGE)
         if page.entries:
             await self._send(conn, sender, page.entries)
-        await outbox.advance(conn, page.horizon)
-        if page.entries:
-            return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
-        await asyncio.sleep(_GATHER_SECONDS)
+        if time.monotonic() - self._advanced > _ADVANCE_SECONDS:
+            await outbox.advance(conn, page.horizon)
+            self._advanced = time.monotonic()
+        if not page.entries:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
+        if not page.full:
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def _send(self, conn: Conn, sender: Sender, entries: Sequence[Row]) -> None:
         if self._stopping.is_set():
             raise Undelivered("this bridge stops")
         await sender.send(self._bus.events_topic, [event_of(e) for e in entries], seconds=_GIVE_UP_SECONDS)
-        async with conn.transaction():
-            await outbox.sent(conn, entries)
+        await outbox.sent(conn, entries)
         EVENTS.inc(len(entries))
         now = datetime.now(UTC)
         for entry in entries:

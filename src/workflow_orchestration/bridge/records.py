@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from confluent_kafka import Message
 
 from workflow_orchestration.domain import messages
 from workflow_orchestration.domain.canonical import sha256
-from workflow_orchestration.domain.errors import MessageUnreadable, TooLarge
+from workflow_orchestration.domain.errors import MessageUnreadable, PlatformError, TooLarge, UnsupportedMessage
 from workflow_orchestration.domain.records import ParsedMessage
 from workflow_orchestration.domain.roles import ALL_DESKS, Principal, Role
 from workflow_orchestration.store.inbox import Place
@@ -39,6 +40,42 @@ def record_of(message: Message[Any, Any]) -> Record:
     given = cast("list[tuple[str, bytes | None]]", message.headers() or [])  # as read: the library writes more forms
     headers = tuple((name, content or b"") for name, content in given)
     return Record(place, message.key(), value, headers, message.timestamp()[1])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A record, and its message or the reason why it is refused."""
+
+    record: Record
+    parsed: ParsedMessage | None
+    text: str
+    refusal: PlatformError | None
+    #: By what its order is kept: its key, and every reference of its instructions.
+    names: frozenset[object]
+
+
+def judge(record: Record, *, max_bytes: int) -> Judged:
+    """Read a record; what is no message is refused, whatever it holds."""
+    try:
+        parsed, text = read(record, max_bytes=max_bytes)
+    except (MessageUnreadable, UnsupportedMessage, TooLarge) as refusal:
+        return Judged(record, None, "", refusal, frozenset({record.key}))
+    references = {r for i in parsed.items for r in (i.our_ref, i.csd_ref, i.common_ref, i.previous_ref) if r}
+    return Judged(record, parsed, text, None, frozenset({record.key, *references}))
+
+
+def chains(judged: Sequence[Judged]) -> list[list[Judged]]:
+    """Records that share a name, directly or by way of others, together and in their order.
+
+    Records without a key share that: who sends none gets the order of the partition.
+    """
+    found: list[tuple[frozenset[object], list[Judged]]] = []
+    for one in judged:
+        sharing = [chain for chain in found if chain[0] & one.names]
+        names = one.names.union(*(chain[0] for chain in sharing))
+        members = sorted([m for chain in sharing for m in chain[1]], key=lambda m: m.record.place.position)
+        found = [chain for chain in found if not chain[0] & one.names] + [(names, [*members, one])]
+    return [members for _, members in found]
 
 
 def read(record: Record, *, max_bytes: int) -> tuple[ParsedMessage, str]:

@@ -18,15 +18,18 @@ def plain(value: Any) -> Any:
 
     A float would hash by its binary accident; quantities and money are Decimals everywhere.
     """
+    kind = type(value)
+    if kind is str:  # text and objects are nearly all of it: they need not go the long way down
+        return _kept(value)
+    if kind is dict:
+        return {str(k): plain(v) for k, v in value.items()}
     match value:
         case None | bool() | int():
             return value
         case Enum():
             return plain(value.value)
         case str():
-            if "\x00" in value:
-                raise ValueError("text contains NUL, which PostgreSQL cannot keep")
-            return value
+            return _kept(value)
         case float():
             raise TypeError(f"float {value!r} in hashed data; use Decimal")
         case Decimal():
@@ -48,9 +51,20 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
+def _kept(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("text contains NUL, which PostgreSQL cannot keep")
+    return text
+
+
 def canonical(value: Any) -> bytes:
     """UTF-8 JSON with sorted keys and no spaces."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return written(plain(value))
+
+
+def written(plain_value: Any) -> bytes:
+    """`canonical` of what `plain` has made already."""
+    return json.dumps(plain_value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def sha256(value: Any) -> str:

@@ -127,6 +127,14 @@ async def get(conn: Conn, case_id: str) -> Row:
     return case
 
 
+async def is_open(conn: Conn, case_id: str, principal: Principal) -> bool:
+    """Whether there is still work on the case; NotFound when it is another desk's."""
+    found = await one(conn, SQL["standing"], {"id": case_id})
+    if found is None or not principal.sees(found["desk"]):
+        raise NotFound(f"there is no case {case_id}")
+    return bool(found["status"] == "open")
+
+
 async def get_visible(conn: Conn, case_id: str, principal: Principal) -> Row:
     """The case, or NotFound when it is another desk's: whether it exists is not said."""
     case = await get(conn, case_id)

@@ -11,6 +11,10 @@ select * from cases where workflow = %(workflow)s and key = %(key)s
 -- name: get
 select *, now() as now from cases where id = %(id)s
 
+-- name: standing
+-- whose it is and whether it is open: what a reader of its log is asked at every page
+select desk, status from cases where id = %(id)s
+
 -- name: lock
 select * from cases where id = %(id)s for no key update
 

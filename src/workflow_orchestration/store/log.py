@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workflow_orchestration.domain.canonical import plain, sha256
-from workflow_orchestration.store.db import Conn, Row, jsonb, one, queries, rows
+from psycopg.types.json import Jsonb
+
+from workflow_orchestration.domain.canonical import plain, sha256, written
+from workflow_orchestration.store.db import Conn, Row, one, queries, rows
 
 SQL = queries(__file__)
 SYSTEM = "system"
@@ -53,27 +55,14 @@ async def append(conn: Conn, stream: str, entries: Sequence[Entry]) -> int:
     """Append entries in order; returns the last sequence number."""
     head = await one(conn, SQL["lock_stream"], {"stream": stream})
     assert head is not None
-    seq, prev, written = head["seq"], head["head"], []
+    seq, prev, chained = head["seq"], head["head"], []
     for entry in entries:
         seq += 1
-        row: Row = {
-            "stream": stream,
-            "seq": seq,
-            "at": head["at"],
-            "type": entry.type,
-            "prev": prev,
-            "actor": plain(entry.actor),
-            "data": plain(entry.data),
-            "run_id": entry.run_id,
-            "task_id": entry.task_id,
-            "epoch": entry.epoch,
-            "n": entry.n,
-        }
-        prev = row["hash"] = entry_hash(row)
-        written.append(row)
-    await conn.execute(
-        SQL["append"], {"stream": stream, "at": head["at"], "entries": jsonb(written), "seq": seq, "head": prev}
-    )
+        row = plain({**vars(entry), "stream": stream, "seq": seq, "at": head["at"], "prev": prev})
+        prev = row["hash"] = sha256(written(row))
+        chained.append(row)
+    params = {"stream": stream, "at": head["at"], "entries": Jsonb(chained, dumps=written), "seq": seq, "head": prev}
+    await conn.execute(SQL["append"], params)
     return int(seq)
 
 

@@ -23,6 +23,8 @@ class Page:
 
     entries: list[Row]
     horizon: str
+    #: There may be more.
+    full: bool
 
 
 async def lead(conn: Conn) -> bool:
@@ -44,8 +46,8 @@ async def unsent(conn: Conn, *, limit: int) -> Page:
     assert now is not None
     found = await rows(conn, SQL["unsent"], {"horizon": now["horizon"], "limit": limit})
     if not found or found[0]["found"] < limit:
-        return Page(found, now["xmin"])
-    return Page(found, str(min(int(now["xmin"]), int(found[0]["newest"]))))
+        return Page(found, now["xmin"], full=False)
+    return Page(found, str(min(int(now["xmin"]), int(found[0]["newest"]))), full=True)
 
 
 async def behind(conn: Conn, *, after: str, limit: int) -> list[Row]:

@@ -56,9 +56,9 @@ class Runner:
         self._policy = policy
         self._effects_url = effects_url
         self._run_timeout = run_timeout
-        saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
+        self._saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
         self._graphs: dict[str, CompiledStateGraph[Any, Any, Any, Any]] = {
-            name: workflow.build().compile(checkpointer=saver, name=name) for name, workflow in WORKFLOWS.items()
+            name: workflow.build().compile(checkpointer=self._saver, name=name) for name, workflow in WORKFLOWS.items()
         }
         self._versions = {name: _fingerprint(graph) for name, graph in self._graphs.items()}
 
@@ -71,10 +71,13 @@ class Runner:
         config = _config(item)
         entry = await _entry(graph, workflow, config, item)
         if entry is not None:
-            async with asyncio.timeout(self._run_timeout):
-                await graph.ainvoke(
-                    entry.value, config, context=self._context(item), durability="sync", control=control
-                )
+            try:
+                async with asyncio.timeout(self._run_timeout):
+                    await graph.ainvoke(
+                        entry.value, config, context=self._context(item), durability="sync", control=control
+                    )
+            finally:
+                self._saver.forget(str(item["thread_id"]))
         result = _result(await graph.aget_state(config), workflow)
         await retrying(self._pool, lambda conn: finish(conn, item, case, result, self._policy))
         self._notifier.wake(str(item["case_id"]), WORK)

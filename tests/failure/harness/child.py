@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import datetime as clock
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from typing import Any, Literal
 from tests.failure.harness import windows
 
 When = Literal["before", "after"]
+_PR_SET_PDEATHSIG = 1
 _PRELOAD = ["workflow_orchestration.worker.main", "workflow_orchestration.api.server", "exchange_calendars", "holidays",
             "tests.failure.harness.child", "tests.failure.harness.warm"]  # fmt: skip
 
@@ -56,7 +58,7 @@ def _begin(order: str, said: str) -> None:
     out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the driver, which stops its children in good order
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a driver that is killed leaves nobody behind
     _watch_commits(Path(order))
 
 
@@ -86,7 +88,7 @@ def _watch_commits(order: Path) -> None:
             reached(name, "before")
         reached(name, "after")
 
-    psycopg.AsyncConnection.transaction = watched  # type: ignore[assignment,method-assign]
+    psycopg.AsyncConnection.transaction = watched  # type: ignore[method-assign]
     for statement in windows.STATEMENTS:
         setattr(work, statement, _watched_statement(getattr(work, statement), f"queue {statement}", reached))
 
@@ -111,7 +113,7 @@ def _skew(seconds: float) -> None:
 
     class Skewed(clock.datetime, metaclass=AnyDatetime):
         @classmethod
-        def now(cls, tz: clock.tzinfo | None = None) -> clock.datetime:
+        def now(cls, tz: clock.tzinfo | None = None) -> clock.datetime:  # type: ignore[override]
             return clock.datetime.fromtimestamp(now() + seconds, tz)
 
     for name, module in list(sys.modules.items()):

@@ -45,6 +45,16 @@ class Needs:
     faults: int = 1
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The schedule: the same for the same seed."""
+
+    seed: int
+    needs: Needs
+    #: Seconds between two strikes, and between two orders to die: at least and at most.
+    pause: tuple[float, float] = (0.2, 0.8)
+
+
 @dataclass
 class Counts:
     """What was hit."""
@@ -115,8 +125,8 @@ def moments(kind: str) -> list[str]:
 class Fire:
     """Strikes until it is told to end."""
 
-    def __init__(self, seed: int, place: Site, api: Api, board: Board, needs: Needs, counts: Counts) -> None:
-        self.seed, self.place, self.api, self.board, self.needs, self.counts = seed, place, api, board, needs, counts
+    def __init__(self, plan: Plan, place: Site, api: Api, board: Board, counts: Counts) -> None:
+        self.plan, self.place, self.api, self.board, self.counts = plan, place, api, board, counts
         self._ending = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
 
@@ -140,22 +150,25 @@ class Fire:
         self.counts.save(self.place.folder / "counts.json")
 
     async def _strike(self) -> None:
-        for kind, rng in strikes(self.seed):
+        for kind, rng in strikes(self.plan.seed):
             if self._ending.is_set():
                 return
             hit = await FAULTS[kind](self, rng)
             self.counts.strikes[kind] += 1
             self.counts.in_flight[kind] += hit
             self._save()
-            await self.pause(rng.uniform(0.2, 0.8))
+            await self.pause(rng.uniform(*self.plan.pause))
 
     async def _kill_at_windows(self, kind: str) -> None:
         targets = [child for child in self.place.children if child.kind == kind]
-        for order in orders(self.seed, kind):
+        rng = random.Random(f"{self.plan.seed}/pauses/{kind}")
+        for order in orders(self.plan.seed, kind):
             if self._ending.is_set():
                 return
-            lacking = {m for m in moments(kind) if self.counts.deaths[m] < self.needs.deaths}
-            await self._die_at(targets, set(order) & lacking if lacking else set(order))
+            lacking = {m for m in moments(kind) if self.counts.deaths[m] < self.plan.needs.deaths}
+            chosen = set(order) & lacking if lacking else set(order[:1])  # enough: from now on only now and then
+            await self._die_at(targets, chosen)
+            await self.pause(rng.uniform(*self.plan.pause) if chosen else 0)
 
     async def _die_at(self, targets: list[Child], order: set[str]) -> None:
         """Order every process of the kind to die at the first of these; once one has, at the others."""
@@ -338,10 +351,11 @@ async def skew_clock(fire: Fire, rng: random.Random) -> int:
     worker.skew = rng.choice([-_SKEW, _SKEW])
     worker.signal(signal.SIGTERM)
     await worker.gone()
-    hit = 0
-    for _ in range(20):
-        await asyncio.sleep(0.25)
-        hit += await fire.items(worker) if worker.alive else 0
+    while not worker.alive:
+        await asyncio.sleep(_LOOK_SECONDS)
+    skewed = worker.process
+    await asyncio.sleep(rng.uniform(3, 6))
+    hit = await asyncio.to_thread(fire.place.handled_items, worker) if worker.process is skewed else 0
     worker.skew = 0.0
     worker.signal(signal.SIGTERM)
     await worker.gone()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.failure.harness import outside, stories
 from tests.failure.harness.driver import Api, Board, Play, Player, Stuck
-from tests.failure.harness.faults import Counts, Fire, Needs
+from tests.failure.harness.faults import Counts, Fire, Plan
 from tests.failure.harness.readers import Readers
 from tests.failure.harness.site import KEY, Site, site
 
@@ -27,10 +27,10 @@ _TELL_SECONDS = 10.0
 class Order:
     """What a run has to do."""
 
-    seed: int
+    #: What strikes it, and what must have been hit before it may end.
+    plan: Plan
     #: At least so many cases; more are played while a fault or a window still lacks hits.
     cases: int
-    needs: Needs
     #: Then no new case begins, and what lacks is a finding.
     limit_seconds: float
     at_once: int = 40
@@ -81,6 +81,7 @@ class Run:
         self.plays = self.journal.read()
         self._next = max((p.n for p in self.plays), default=-1) + 1
         self._booked = self._next
+        self._before = len(self.plays)
         self._began = time.monotonic()
         self._playing: set[asyncio.Task[None]] = set()
 
@@ -116,16 +117,16 @@ class Run:
     def _enough(self, fire: Fire) -> bool:
         late = time.monotonic() - self._began > self._order.limit_seconds
         played = len(self.plays) + len(self._playing) >= self._order.cases
-        return self._stop.is_set() or late or (played and not fire.counts.lacking(self._order.needs))
+        return self._stop.is_set() or late or (played and not fire.counts.lacking(self._order.plan.needs))
 
     def _tell(self, fire: Fire) -> None:
         seconds = time.monotonic() - self._began
         done = len(self.plays)
-        rate = done / seconds
+        rate = (done - self._before) / seconds
         left = max(0, self._order.cases - done) / rate if rate else 0
         self._say(
             f"{seconds:5.0f} s: {done} cases done ({rate:.1f}/s), {len(self._playing)} playing, "
-            f"{fire.counts.total} faults, {len(fire.counts.lacking(self._order.needs))} kinds and windows lack "
+            f"{fire.counts.total} faults, {len(fire.counts.lacking(self._order.plan.needs))} kinds and windows lack "
             f"hits; about {left / 60:.0f} min to go"
         )
 
@@ -143,7 +144,7 @@ class Run:
         task.add_done_callback(self._playing.discard)
 
     async def _play(self, play: Play) -> None:
-        rng = random.Random(f"{self._order.seed}/{play.n}")
+        rng = random.Random(f"{self._order.plan.seed}/{play.n}")
         try:
             await stories.STORIES[play.story].script(Player(self.api, self.board, play), stories.Names(play.n), rng)
             play.outcome = "done"
@@ -161,12 +162,12 @@ async def run(order: Order, folder: Path, *, say: Say, stop: asyncio.Event, keep
     began, since = time.monotonic(), datetime(2020, 1, 1, tzinfo=UTC)
     async with site(folder, apis=order.apis, workers=order.workers, keep=keep) as place:
         playing = Run(order, place, say, stop)
-        fire = Fire(order.seed, place, playing.api, playing.board, order.needs, Counts.load(folder / "counts.json"))
+        fire = Fire(order.plan, place, playing.api, playing.board, Counts.load(folder / "counts.json"))
         readers = Readers(playing.api, playing.board, playing.plays)
         helpers = [asyncio.create_task(playing.board.run())]
         try:
             await playing.calm()
-            say(f"calm: {len(playing.plays)} cases; now with faults, seed {order.seed}")
+            say(f"calm: {len(playing.plays)} cases; now with faults, seed {order.plan.seed}")
             helpers += [asyncio.create_task(readers.run()), *fire.start()]
             for helper in helpers:
                 helper.add_done_callback(lambda done: _broken(done, stop, say))
@@ -182,7 +183,7 @@ async def run(order: Order, folder: Path, *, say: Say, stop: asyncio.Event, keep
             ]
             result.findings += readers.findings + place.failures
             if not result.stopped:
-                result.findings += fire.counts.lacking(order.needs)
+                result.findings += fire.counts.lacking(order.plan.needs)
             result.read_entries = readers.entries
             result.server_errors = playing.api.errors
         finally:

@@ -49,7 +49,7 @@ def _lines(result: Result, at: str) -> Iterator[str]:
                 ("cases", len(result.plays)),
                 ("faults", counts.total),
                 ("findings", len(result.findings)),
-                ("seed", order.seed),
+                ("seed", order.plan.seed),
                 ("duration", f"{result.seconds / 60:.1f} min, judgement included"),
                 ("when", at),
                 (
@@ -58,7 +58,8 @@ def _lines(result: Result, at: str) -> Iterator[str]:
                 ),
                 (
                     "versions",
-                    f"Python {platform.python_version()}, langgraph {version('langgraph')}, psycopg {version('psycopg')}",
+                    f"Python {platform.python_version()}, "
+                    f"langgraph {version('langgraph')}, psycopg {version('psycopg')}",
                 ),
                 (
                     "processes",

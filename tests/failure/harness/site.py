@@ -184,6 +184,14 @@ class Site:
             ).fetchone()
         return int(found[0]) if found else 0
 
+    def handled_items(self, child: Child) -> int:
+        """Items that this process of a worker has claimed and not given back."""
+        with self.admin() as conn:
+            found = conn.execute(
+                "select count(*) from work_items where worker = %(worker)s", {"worker": child.name}
+            ).fetchone()
+        return int(found[0]) if found else 0
+
     async def look_after(self) -> None:
         """Start again whatever died: by SIGKILL, or because it was told to stop (by SIGTERM itself, when it came
         before there was a handler). Anything else is a failure."""
@@ -214,6 +222,8 @@ def settings(site_folder: Path, kind: str, url: str, effects_url: str) -> dict[s
         "lease_seconds": 2.0, "heartbeat_seconds": 0.6, "worker_concurrency": 8, "drain_seconds": 5.0,
         # a run of many faults may hit one item more often than five times
         "max_attempts": 30, "kind": kind,
+        # nobody's approval may expire while a long run goes on
+        "approval_minutes": 1440,
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import time
 
 from ci.tools.source import ROOT
 from tests.failure.harness import report
-from tests.failure.harness.faults import Needs
+from tests.failure.harness.faults import Needs, Plan
 from tests.failure.harness.play import Order, Result, run
 
 FOLDER = ROOT / ".state" / "soak"
@@ -24,6 +24,8 @@ REPORT = ROOT / "docs" / "reports" / "soak.md"
 _NEEDS = Needs(strikes=3, in_flight=30, deaths=5, faults=500)
 _FULL = 10_000
 _STOPPED = 130
+#: Between strikes: the cases, too, must get on.
+_PAUSE = (2.0, 6.0)
 
 
 def main(arguments: list[str]) -> int:
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
     seed = asked.seed or (known or {}).get("seed") or random.SystemRandom().randrange(1, 2**31)
     keep = known is not None and known == {"seed": seed, "cases": asked.cases}
     needs = _NEEDS if asked.cases >= _FULL else _share(asked.cases)
-    order = Order(seed=seed, cases=asked.cases, needs=needs, limit_seconds=asked.minutes * 60)
+    order = Order(Plan(seed, needs, _PAUSE), cases=asked.cases, limit_seconds=asked.minutes * 60)
     print(
         f"soak: {asked.cases} cases, seed {seed}{', going on with a stopped run' if keep else ''}; "
         f"replay with --seed {seed}",
@@ -81,11 +83,11 @@ def _end(result: Result) -> int:
         print(f"  WRONG {finding}")
     print(
         f"soak: {len(result.plays)} cases, {result.counts.total} faults, {len(result.findings)} findings, "
-        f"{result.seconds:.0f} s, seed {result.order.seed}"
+        f"{result.seconds:.0f} s, seed {result.order.plan.seed}"
     )
     mark = FOLDER / "stopped.json"
     if result.stopped:
-        mark.write_text(json.dumps({"seed": result.order.seed, "cases": result.order.cases}))
+        mark.write_text(json.dumps({"seed": result.order.plan.seed, "cases": result.order.cases}))
         print("soak: stopped; the same command goes on with it, FRESH=1 begins anew")
         return _STOPPED
     mark.unlink(missing_ok=True)

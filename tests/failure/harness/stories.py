@@ -161,8 +161,12 @@ async def quarrel(p: Player, names: Names, rng: random.Random) -> None:
     """Everybody decides at once, and otherwise: one outcome, and all others are told."""
     await p.post(names.message("nmat-dmon", "1001", 1))
     approval = await p.approval()
-    said = [("ann", "approve", {}), ("ben", "reject", {"reason_code": "WRONG_CAUSE"}), ("cat", "escalate", {}),
-            ("sue", "approve", {})]  # fmt: skip
+    said: list[tuple[str, str, dict[str, Any]]] = [
+        ("ann", "approve", {}),
+        ("ben", "reject", {"reason_code": "WRONG_CAUSE"}),
+        ("cat", "escalate", {}),
+        ("sue", "approve", {}),
+    ]
     rng.shuffle(said)
     answers = await asyncio.gather(
         *(p.decide(who, approval, verb, refused=(403, 409, 410), **more) for who, verb, more in said)
@@ -300,7 +304,7 @@ STORIES: dict[str, Story] = {
     "expire": Story(expire, 3, exact=False),
     "job": Story(job, 3),
     "by_hand": Story(by_hand, 5, exact=False),
-    "switched_off": Story(switched_off, 4, number="1005"),
+    "switched_off": Story(switched_off, 4, exact=False, number="1005"),
 }
 #: The same order of stories in every run: each comes as often as its weight says, spread evenly.
 _ROUND = [

@@ -16,7 +16,7 @@ from workflow_orchestration.worker import runs
 from workflow_orchestration.worker.saver import FencedSaver
 
 #: Commits of checkpoints of each entry into the toy graph.
-START_WRITES, RESUME_WRITES = 6, 6
+START_WRITES, RESUME_WRITES = 4, 4
 ANSWER = {"type": "go"}
 ALL = "begin,ask,take,end"
 
@@ -175,7 +175,7 @@ async def test_a_node_that_died_half_way_runs_again_from_its_start(name, scene, 
 
 
 async def test_a_run_that_died_twice_is_still_one_run(scene, opened, monkeypatch):
-    for at in (2, 5):
+    for at in (2, 3):
         async with toy.killed_at_write(monkeypatch, at, after=False):
             with pytest.raises(toy.Killed):
                 await begin(scene, opened)

@@ -71,10 +71,74 @@ async def test_a_checkpoint_comes_back_as_it_was_put(saver, item):
     assert found.metadata["run_id"] == "r"
 
 
-async def test_writes_come_back_with_their_checkpoint(saver, item):
+async def test_an_answer_comes_back_with_its_checkpoint(saver, item):
     at = await put(saver, config())
-    await saver.aput_writes(at, [("trace", toy.Trace(ran=("b",)))], "task-1")
-    assert (await saver.aget_tuple(at)).pending_writes == [("task-1", "trace", toy.Trace(ran=("b",)))]
+    await saver.aput_writes(at, [("__resume__", {"type": "approve"})], "task-1")
+    assert (await saver.aget_tuple(at)).pending_writes == [("task-1", "__resume__", {"type": "approve"})]
+
+
+# -- what is kept back --------------------------------------------------------------------------------------
+
+PLAIN = [("trace", toy.Trace(ran=("b",)))]
+ERROR = [("__error__", "boom")]
+
+
+async def pending(saver, at) -> list[tuple[str, str]]:
+    return [(task, channel) for task, channel, _ in (await saver.aget_tuple(at)).pending_writes]
+
+
+async def test_a_tasks_plain_writes_wait_for_the_checkpoint_that_holds_what_they_say(saver, item, scene):
+    at = await put(saver, config())
+    await saver.aput_writes(at, PLAIN, "task-1")
+    assert await pending(saver, at) == []
+    await put(saver, at)
+    assert (await rows_of(scene))[1] == 0
+
+
+async def test_a_question_or_an_error_stores_what_its_siblings_had_written(saver, item):
+    at = await put(saver, config())
+    await saver.aput_writes(at, PLAIN, "task-1")
+    await saver.aput_writes(at, ERROR, "task-2")
+    await saver.aput_writes(at, PLAIN, "task-3")
+    assert sorted(await pending(saver, at)) == [("task-1", "trace"), ("task-2", "__error__"), ("task-3", "trace")]
+
+
+async def test_nothing_is_kept_back_of_a_run_that_is_over(saver, item):
+    at = await put(saver, config())
+    await saver.aput_writes(at, PLAIN, "task-1")
+    saver.forget(at["configurable"]["thread_id"])
+    await saver.aput_writes(at, ERROR, "task-2")
+    assert await pending(saver, at) == [("task-2", "__error__")]
+
+
+class _State(TypedDict):
+    trace: Annotated[toy.Trace, replace(toy.Trace)]
+
+
+@pytest.mark.parametrize("slow", ["done", "asks"])
+async def test_a_finished_sibling_of_a_question_does_not_run_again(slow, saver, item):
+    ran = []
+
+    async def done(_state):
+        await asyncio.sleep(0.1 if slow == "done" else 0)
+        ran.append("done")
+        return {"trace": toy.Trace(ran=("done",))}
+
+    async def asks(_state):
+        await asyncio.sleep(0.1 if slow == "asks" else 0)
+        interrupt("well?")
+        return {}
+
+    builder = StateGraph(_State)
+    for node in (done, asks):
+        builder.add_node(node.__name__, node)
+        builder.add_edge(START, node.__name__)
+    graph = builder.compile(checkpointer=saver)
+    at = config()
+    await graph.ainvoke({"trace": toy.Trace()}, at, durability="sync")
+    [asked] = (await graph.aget_state(at)).interrupts
+    await graph.ainvoke(Command(resume={asked.id: "yes"}), at, durability="sync")
+    assert ran == ["done"]
 
 
 async def test_checkpoints_are_listed_newest_first(saver, item):
@@ -100,7 +164,7 @@ async def test_a_worker_that_lost_its_item_writes_no_checkpoint(saver, item, sce
     with pytest.raises(LeaseLost):
         await put(saver, at)
     with pytest.raises(LeaseLost):
-        await saver.aput_writes(at, [("trace", toy.Trace())], "task-1")
+        await saver.aput_writes(at, [("__error__", "boom")], "task-1")
     assert await rows_of(scene) == before
     assert await saver.aget_tuple(at) is not None  # reading needs no lease
 

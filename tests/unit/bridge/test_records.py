@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fin import mt548
 from workflow_orchestration.bridge import dead_letters, events, records
-from workflow_orchestration.bridge.records import Record
+from workflow_orchestration.bridge.records import Judged, Record
 from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.domain.errors import MessageUnreadable, TooLarge, UnsupportedMessage
 from workflow_orchestration.domain.roles import Operation
@@ -79,3 +79,42 @@ def test_an_event_too_large_says_so_and_stays_small():
     event = json.loads(sent.value)
     assert len(sent.value) < 2000
     assert (event["truncated"], event["data"]["data"], event["data"]["hash"]) == (True, {}, "h")
+
+
+def _judged(position: int, key: bytes | None, *names: str) -> Judged:
+    place = Place("in", 0, position, "s")
+    record = Record(place, key, b"", (), 0)
+    return Judged(record, None, "", None, frozenset({key, *names}))
+
+
+def _positions(*judged: Judged) -> list[list[int]]:
+    return sorted([m.record.place.position for m in chain] for chain in records.chains(judged))
+
+
+def test_records_of_one_key_stay_in_order_and_others_need_not_wait():
+    assert _positions(_judged(1, b"a"), _judged(2, b"b"), _judged(3, b"a")) == [[1, 3], [2]]
+
+
+def test_records_without_a_key_stay_in_the_order_of_their_partition():
+    assert _positions(_judged(1, None), _judged(2, b"a"), _judged(3, None)) == [[1, 3], [2]]
+
+
+def test_records_that_name_the_same_instruction_stay_in_order_whatever_their_keys():
+    assert _positions(_judged(1, b"a", "WO-1"), _judged(2, b"b", "WO-2"), _judged(3, b"c", "WO-1")) == [[1, 3], [2]]
+
+
+def test_a_record_that_names_two_instructions_waits_for_both():
+    judged = (_judged(1, b"a", "WO-1"), _judged(2, b"b", "WO-2"), _judged(3, b"c", "WO-1", "WO-2"))
+    assert _positions(*judged) == [[1, 2, 3]]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([None, b"a", b"b", b"c"]), st.frozensets(st.sampled_from("wxyz"))), max_size=12)
+)
+def test_every_record_is_in_one_chain_and_no_name_is_in_two(given_):
+    found = records.chains([_judged(n, key, *names) for n, (key, names) in enumerate(given_)])
+    assert sorted(m.record.place.position for c in found for m in c) == list(range(len(given_)))
+    for n, chain in enumerate(found):
+        names = frozenset().union(*(m.names for m in chain))
+        assert [m.record.place.position for m in chain] == sorted(m.record.place.position for m in chain)
+        assert all(not names & m.names for other in found[n + 1 :] for m in other)

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-_LOADED = "import sys; sys.exit(sorted(m for m in sys.modules if m.startswith(('confluent', 'workflow_orchestration.bridge'))) or None)"
+_LOADED = (
+    "import sys; of_kafka = ('confluent', 'workflow_orchestration.bridge'); "
+    "sys.exit(sorted(m for m in sys.modules if m.startswith(of_kafka)) or None)"
+)
 
 
 @pytest.mark.parametrize("module", ["api.server", "console.app", "worker.main", "cli.main"])

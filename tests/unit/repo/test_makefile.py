@@ -12,7 +12,7 @@ def _help() -> str:
 
 def test_bare_make_prints_grouped_help():
     groups = re.findall(r"^(\S.*)$", _help(), re.MULTILINE)
-    assert groups == ["Run", "Prove", "Cluster", "Change", "Set up"]
+    assert groups == ["Run", "Prove", "Cluster", "Measure", "Change", "Set up"]
 
 
 def test_help_lists_every_target_and_no_more_than_a_screen():
