@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UNIT_WORKERS ?= 2
 
-.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release cluster-up cluster-down e2e soak bench-engine fix lock
+.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release cluster-up cluster-down e2e e2e-mutants soak bench-engine bench-torture fix lock
 
 ##@ Run
 up: setup ## Start everything on this machine: PostgreSQL, api, worker; Ctrl-C stops it
@@ -58,12 +58,16 @@ cluster-down: setup ## Remove it; nothing stays behind
 	@$(PY) -m ci.cluster.down
 e2e: setup ## Install on that cluster, break it, scale it, restore it
 	@$(PY) -m ci.cluster.e2e
+e2e-mutants: setup ## Each patch of tests/cluster/mutants must be caught there (half an hour)
+	@$(PY) -m tests.cluster.mutate
 
 ##@ Measure
 soak: setup ## N=10000 cases through at least 500 faults, and a report (by hand: long)
 	@$(PY) -m tests.failure.harness.soak --cases $(or $(N),10000)
 bench-engine: setup ## The run engine beside plain LangGraph (PEERS=1: and its rivals), and a report
 	@$(PY) -m benchmarks.engine.run
+bench-torture: setup ## One history of submissions, decisions and kills, ours and (PEERS=1) the rivals'
+	@$(PY) -m benchmarks.torture.run
 
 ##@ Change
 fix: setup ## Format, repair what can be repaired, write the generated files anew
@@ -79,4 +83,4 @@ setup: ## Bring .venv to what the locks say
 	@sh ci/local/setup.sh
 help: ## Print this
 	@awk 'BEGIN {FS = ":[^#]*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	      /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	      /^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -35,7 +35,7 @@ class OurClient:
     """Desk and approver. One connection pool, as a service would have."""
 
     def __init__(self, site: Site) -> None:
-        settings = Settings(database_url="postgresql://x@/x", local_issuer_key=KEY)  # type: ignore[arg-type]
+        settings = Settings(database_url="postgresql://x@/x", local_issuer_key=KEY)
         self._desk = _bearer(tokens.issue(settings, "bench-desk", ["requester"], ["*"], 600))
         self._ann = _bearer(tokens.issue(settings, "bench-ann", ["ops_approver"], ["*"], 600))
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=400)

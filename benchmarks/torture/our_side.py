@@ -20,7 +20,7 @@ class OurSide:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        settings = Settings(database_url="postgresql://x@/x", local_issuer_key=KEY)  # type: ignore[arg-type]
+        settings = Settings(database_url="postgresql://x@/x", local_issuer_key=KEY)
         people = {"desk": "requester", "ann": "ops_approver", "ben": "ops_approver"}
         self._as = {
             name: {"Authorization": f"Bearer {tokens.issue(settings, name, [role], ['*'], 600)}"}

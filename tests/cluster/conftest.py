@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from ci.cluster import enter
+from ci.cluster.parts import ClusterError
 from tests.cluster import report
 from tests.cluster.crowd import Crowd
 from tests.cluster.kube import Cluster, until
@@ -21,10 +23,14 @@ _NUMBERS = iter(range(0, 1_000_000, 2_000))
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    found = Cluster()
-    if found.is_own_node and not report.inside(enter.first_process()):
-        pytest.exit("these tests run in the node's network: use `make e2e`, or name a cluster with E2E_CONTEXT", 2)
-    return found
+    if not os.environ.get("E2E_CONTEXT"):
+        try:
+            process = enter.first_process()
+        except ClusterError as error:
+            pytest.skip(str(error))
+        if not report.inside(process):
+            pytest.exit("these tests run in the node's network: use `make e2e`, or name a cluster with E2E_CONTEXT", 2)
+    return Cluster()
 
 
 @pytest.fixture(scope="session")

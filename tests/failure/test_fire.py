@@ -14,7 +14,8 @@ from tests.failure.harness.windows import UNREACHED, every, sites
 
 #: Every kind and every window at least once.
 _EVERYTHING = Needs()
-_NOTHING = Needs(strikes=0, in_flight=0, deaths=0, faults=0)
+#: Whatever comes, but enough of it.
+_ANYTHING = Needs(strikes=0, in_flight=0, deaths=0, faults=30)
 
 
 def play(order: Order, capsys: pytest.CaptureFixture[str]) -> Result:
@@ -34,9 +35,9 @@ def test_a_fixed_schedule_of_every_fault_at_every_window_loses_doubles_and_break
 
 def test_a_new_random_schedule_loses_doubles_and_breaks_nothing(capsys):
     seed = random.SystemRandom().randrange(1, 2**31)
-    result = play(Order(Plan(seed, _NOTHING), cases=80, limit_seconds=60), capsys)
+    result = play(Order(Plan(seed, _ANYTHING), cases=80, limit_seconds=90), capsys)
     assert not result.findings, f"seed {seed}"
-    assert result.counts.total > 10
+    assert result.counts.total >= 30
 
 
 def test_a_seed_gives_the_same_schedule_again_and_another_one_another():

@@ -165,10 +165,16 @@ class Fire:
         for order in orders(self.plan.seed, kind):
             if self._ending.is_set():
                 return
-            lacking = {m for m in moments(kind) if self.counts.deaths[m] < self.plan.needs.deaths}
-            chosen = set(order) & lacking if lacking else set(order[:1])  # enough: from now on only now and then
+            chosen = self._wanted(kind, order)
             await self._die_at(targets, chosen)
             await self.pause(rng.uniform(*self.plan.pause) if chosen else 0)
+
+    def _wanted(self, kind: str, order: list[str]) -> set[str]:
+        """What of an order is still needed; one window, now and then, when nothing is."""
+        lacking = {m for m in moments(kind) if self.counts.deaths[m] < self.plan.needs.deaths}
+        if lacking:
+            return set(order) & lacking
+        return set(order if self.counts.total < self.plan.needs.faults else order[:1])
 
     async def _die_at(self, targets: list[Child], order: set[str]) -> None:
         """Order every process of the kind to die at the first of these; once one has, at the others."""

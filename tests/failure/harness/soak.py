@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=120.0, help="then no new case begins")
     parser.add_argument("--fresh", action="store_true", help="forget a stopped run instead of going on with it")
     asked = parser.parse_args(arguments)
-    known = _stopped() if not asked.fresh else None
-    seed = asked.seed or (known or {}).get("seed") or random.SystemRandom().randrange(1, 2**31)
-    keep = known is not None and known == {"seed": seed, "cases": asked.cases}
+    stopped = None if asked.fresh else _stopped()
+    keep = stopped is not None and stopped["cases"] == asked.cases and asked.seed in (None, stopped["seed"])
+    seed = stopped["seed"] if keep and stopped else asked.seed or random.SystemRandom().randrange(1, 2**31)
     needs = _NEEDS if asked.cases >= _FULL else _share(asked.cases)
     order = Order(Plan(seed, needs, _PAUSE), cases=asked.cases, limit_seconds=asked.minutes * 60)
     print(
@@ -88,7 +88,7 @@ def _end(result: Result) -> int:
     mark = FOLDER / "stopped.json"
     if result.stopped:
         mark.write_text(json.dumps({"seed": result.order.plan.seed, "cases": result.order.cases}))
-        print("soak: stopped; the same command goes on with it, FRESH=1 begins anew")
+        print("soak: stopped; the same command goes on with it, --fresh begins anew")
         return _STOPPED
     mark.unlink(missing_ok=True)
     REPORT.parent.mkdir(exist_ok=True)

@@ -72,7 +72,7 @@ def test_lost_connections_are_replaced(postgres, template, tmp_path):
     with postgres.copy_of(template) as name, running(settings_for(postgres.url(API, name), tmp_path)) as api:
         client = api.client("nina", "ops_analyst")
         with postgres.admin() as admin:
-            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+            admin.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (name,))
         assert client.get("/v1/cases").status_code == 200
 
 

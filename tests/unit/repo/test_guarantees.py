@@ -16,7 +16,7 @@ LINES = ("How", "Tests", "Not covered", "Peers")
 
 
 def line(promise: str, name: str) -> str:
-    found = re.search(rf"^- \*\*{name}\*\*: (.+?)(?=^- \*\*|\Z)", promise, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^- \*\*{name}\*\*:\s+(.+?)(?=^- \*\*|\Z)", promise, re.MULTILINE | re.DOTALL)
     assert found, f"the promise has no line {name!r}"
     return found[1].strip()
 

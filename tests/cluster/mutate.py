@@ -1,7 +1,7 @@
-"""`make e2e-mutants`: each patch of tests/mutants/cluster breaks one promise of the running release, in a copy of the
+"""`make e2e-mutants`: each patch of tests/cluster/mutants breaks one promise of the running release, in a copy of the
 checkout; the test it names must then fail on the real cluster. Takes half an hour, so it is not part of CI.
 
-    python -m tests.cluster.mutants [names]
+    python -m tests.cluster.mutate [names]
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ci.tools import copies
 from ci.tools.source import ROOT
 from tests.mutants.run import Mutant, read
 
-FOLDER = ROOT / "tests" / "mutants" / "cluster"
+FOLDER = ROOT / "tests" / "cluster" / "mutants"
 REPORT = ROOT / "docs" / "reference" / "cluster-mutants.md"
 _SECONDS = 600.0
 _HEAD = """\
 # Mutants of the cluster
 
-<!-- Written by `make e2e-mutants`; a row is one patch of tests/mutants/cluster, tried on a real cluster. -->
+<!-- Written by `make e2e-mutants`; a row is one patch of tests/cluster/mutants, tried on a real cluster. -->
 
 | mutant | why it matters | caught by | verdict |
 |---|---|---|---|
@@ -66,7 +66,7 @@ def main(words: list[str]) -> int:
     code = up.main()
     try:
         if code == 0:
-            command = enter.network([sys.executable, "-m", "tests.cluster.mutants", "--inside", *words])
+            command = enter.network([sys.executable, "-m", "tests.cluster.mutate", "--inside", *words])
             code = subprocess.run(command, cwd=ROOT, env=enter.environment(), check=False).returncode
     finally:
         left = down.main()
