@@ -101,7 +101,8 @@ def _rate(results: Results, name: str) -> float:
 def _cpu(results: Results, name: str) -> float:
     """Plain LangGraph has no server: what its client spends is its engine."""
     cpu = results[name]["cpu"]
-    return round(1000 * (sum(cpu.values()) if name == "plain" else sum(v for k, v in cpu.items() if k != "client")), 1)
+    counted = [float(seconds) for place, seconds in cpu.items() if name == "plain" or place != "client"]
+    return round(1000 * sum(counted), 1)
 
 
 def _decision(results: Results, name: str) -> float:

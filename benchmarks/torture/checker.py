@@ -10,7 +10,8 @@ from benchmarks.torture.play import Seen
 
 #: lost: accepted, and gone or without its effect. doubled: the effect happened more than once. stuck: accepted or
 #: decided, and neither ended nor asking anybody. overridden: two opposite decisions were both accepted, and nobody was
-#: told which did not count. broken: an effect without an approval, or an answer that is no decision taken as one.
+#: told which did not count. broken: an effect of a case that was rejected or that nobody approved, or an answer that is
+#: no decision taken as one.
 Fault = Literal["lost", "doubled", "stuck", "overridden", "broken"]
 FAULTS: tuple[Fault, ...] = ("lost", "doubled", "stuck", "overridden", "broken")
 
@@ -26,6 +27,8 @@ def faults(seen: Seen) -> Iterator[tuple[Fault, str]]:
         yield "lost", "accepted, and nothing of it is there"
     elif standing.what == "working" or (standing.what == "waiting" and decided & {"approve", "reject"}):
         yield "stuck", f"decided {sorted(decided) or 'nothing'}, and still {standing.what}"
+    elif standing.what == "waiting" and seen.decisions:
+        yield "stuck", "it asks, and takes no answer"
     if standing.what == "ended" and standing.outcome == "resolved" and seen.effects == 0:
         yield "lost", "ended as done, and the receiver has nothing"
     if seen.effects > 1:
@@ -33,9 +36,9 @@ def faults(seen: Seen) -> Iterator[tuple[Fault, str]]:
     if {"approve", "reject"} <= decided:
         yield "overridden", "approve and reject were both accepted"
     asked = {d.decision for d in seen.decisions}
-    if seen.effects and "approve" not in asked:
-        yield "broken", "an effect that nobody approved"
-    if decided - {"approve", "reject"}:
+    if seen.effects and ("approve" not in asked or standing.outcome == "rejected"):
+        yield "broken", f"an effect, and the case is {standing.outcome or standing.what}"
+    if standing.what != "absent" and decided - {"approve", "reject"}:
         yield "broken", f"accepted as decisions: {sorted(decided - {'approve', 'reject'})}"
 
 

@@ -17,6 +17,9 @@ from benchmarks.torture.system import Said, Standing, System
 PATIENCE = 180.0
 _LOOK_SECONDS = 0.25
 _INVALID = "perhaps"
+#: Seconds after which what was answered shows, and how often a refused decision is tried again.
+_SETTLE_SECONDS = 2.0
+_TRIES = 2
 
 
 @dataclass
@@ -89,21 +92,38 @@ class Player:
                 plans = [[("ann", "approve"), ("ann", "approve")]]
             case "invalid":
                 plans = [[("ann", _INVALID)], [("ann", "approve")]]
-        for at_once in plans:
+        for n, at_once in enumerate(plans):
+            if n:  # a careful person looks whether it asks again
+                await asyncio.sleep(_SETTLE_SECONDS)
+                question = (await self._wait(case, "waiting", "ended")).question or question
             answers = await asyncio.gather(*(self._answer(case, question, d, p) for p, d in at_once))
             seen.decisions += [Told(p, d, said) for (p, d), said in zip(at_once, answers, strict=True)]
 
     async def _answer(self, case: Case, question: str, decision: str, person: str) -> Said:
-        """Again while nobody answers and the question still stands."""
+        """Again while nobody answers and the question still stands; a decision that is refused, twice more: perhaps the
+        system was busy with another one."""
         said: Said = "unanswered"
+        refused = 0
         while said == "unanswered" and time.monotonic() < self._until:
             said = await self._system.decide(case.n, question, decision, person)
+            if (
+                said == "refused"
+                and decision != _INVALID
+                and refused < _TRIES
+                and await self._still_asks(case, question)
+            ):
+                refused, said = refused + 1, "unanswered"
             if said == "unanswered":
                 await asyncio.sleep(_LOOK_SECONDS * 4)
                 standing = await self._look(case)
                 if standing is not None and not (standing.what == "waiting" and standing.question == question):
                     return said
         return said
+
+    async def _still_asks(self, case: Case, question: str) -> bool:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        standing = await self._look(case)
+        return standing is not None and standing.what == "waiting" and standing.question == question
 
     async def _insist(self, ask: Callable[[], Awaitable[Said]]) -> Said:
         said: Said = "unanswered"

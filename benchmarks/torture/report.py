@@ -26,9 +26,10 @@ system, which is started again at once. A client repeats what was not answered, 
 
 - **lost**: accepted, and gone, or ended as done without its effect;
 - **doubled**: the receiver has it more than once;
-- **stuck**: accepted or decided, and neither ended nor waiting for anybody;
+- **stuck**: accepted or decided, and neither ended nor waiting; or it asks, and takes no answer;
 - **overridden**: approve and reject of one question both accepted, and neither sender told;
-- **broken**: an effect nobody approved, or an answer that is no decision accepted as one.
+- **broken**: an effect of a case that was rejected or that nobody approved, or an answer that is no decision, accepted
+  as one.
 
 | system | cases | ended | effects | {heads} |
 |---|---|---|---|{bars}|

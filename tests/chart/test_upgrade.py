@@ -55,6 +55,13 @@ def test_no_claim_is_lost(env: str, scenario: str) -> None:
     assert claims(objects(_before(env, scenario))) <= claims(objects(environment(env, scenario)))
 
 
+def test_a_new_version_alone_does_not_restart_the_database() -> None:
+    """Its pod is one: a changed template is an outage. (A release that changes its settings must, and says so.)"""
+    before, after = objects(_before("minikube", "all-on")), objects(environment("minikube", "all-on"))
+    old, new = (find(rendered, "StatefulSet/wo-checkpoints") for rendered in (before, after))
+    assert old["spec"]["template"] == new["spec"]["template"]
+
+
 def test_a_new_image_migrates_under_a_new_name() -> None:
     old, new = (_migrations(c) for c in (_before("gke", "all-on"), environment("gke", "all-on")))
     assert old

@@ -51,7 +51,7 @@ def _state(pid: int) -> str:
         return file.read().rsplit(")", 1)[1].split()[0]
 
 
-@pytest.mark.parametrize("name", ["node investigate", "node take_answer", "checkpoint aput_writes"])
+@pytest.mark.parametrize("name", ["node investigate", "node take_answer", "checkpoint aput"])
 async def test_a_drained_worker_gives_its_item_back_uncharged(stage, pool, name):
     stage.workers.start(Kill(0, "before", signal.SIGTERM, name))
     ending = await story.Player(pool, stage.workers).play(stage.outbox)

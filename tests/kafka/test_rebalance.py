@@ -38,7 +38,8 @@ async def test_bridges_that_come_go_and_crash_double_nothing(here):
         await bridges.stop()
     checked = await check(here, good=texts)
     assert (checked.messages, checked.cases) == (200, 100)
-    assert all(p.exitcode in (0, -9) for p in bridges.processes)
+    # -15: told to stop before it had begun to listen
+    assert {p.exitcode for p in bridges.processes} <= {0, -9, -15}
 
 
 async def test_two_bridges_share_the_partitions_and_a_third_takes_over_what_one_leaves(here):

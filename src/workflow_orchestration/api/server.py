@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from types import FrameType
 
@@ -56,5 +57,6 @@ async def serve(settings: Settings, app: FastAPI | None = None) -> None:
     process_log.configure(settings)
     app = app or create_app(settings)
     services: Services = app.state.services
+    gc.freeze()  # what is loaded by now stays: the collector need not look through it again and again
     async with await metrics.serve(services.metrics, settings.api_host, settings.metrics_port):
         await Server(app, settings).serve()

@@ -37,6 +37,8 @@ _logger = structlog.get_logger(__name__)
 _CONTENT = (psycopg.DataError, psycopg.IntegrityError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 _LAG_SECONDS = 5.0
+#: Bytes of a record that takes some 20 ms to read.
+_LONG = 20_000
 #: What else breaks may be of the moment: so often it is tried before the record is put aside.
 _TRIES = 3
 
@@ -128,13 +130,20 @@ class Inbound:
             elif had.message_id is not None:
                 known.append(Taken(record.place, "known", had.message_id))
             else:
-                fresh.append(await asyncio.to_thread(records.judge, record, max_bytes=self._max_bytes))
+                fresh.append(await self._judge(record))
         if known:  # they change nothing, so their order does not matter
             await self._patiently(lambda conn: inbox.take(conn, known))
             RECORDS.labels("known").inc(len(known))
         async with asyncio.TaskGroup() as group:
             for chain in records.chains(fresh):
                 group.create_task(self._take_in_order(chain))
+
+    async def _judge(self, record: Record) -> Judged:
+        """Long messages are read beside this process's other work, short ones between."""
+        if record.size > _LONG:
+            return await asyncio.to_thread(records.judge, record, max_bytes=self._max_bytes)
+        await asyncio.sleep(0)
+        return records.judge(record, max_bytes=self._max_bytes)
 
     async def _take_in_order(self, chain: Sequence[Judged]) -> None:
         for judged in chain:

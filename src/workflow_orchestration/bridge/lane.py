@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from workflow_orchestration.bridge.records import Record
 
 #: Records taken together; a crash costs at most so many redeliveries a partition.
-CHUNK = 50
+CHUNK = 25
 #: More than this in hand: the partition waits. Less than half: it goes on.
 _MOST_RECORDS = 400
 _MOST_BYTES = 4_194_304

@@ -32,9 +32,9 @@ _logger = structlog.get_logger(__name__)
 _PAGE = 200
 #: Without a wake-up, how often the log is looked at.
 _POLL_SECONDS = 1.0
-#: Between two pages that were not full: wake-ups that come together are answered once.
-_GATHER_SECONDS = 0.02
-#: The horizon only makes the search shorter, so it need not be written each time.
+#: Between two pages: wake-ups that come together are answered once; under load fewer, larger pages cost less.
+_GATHER_SECONDS, _BUSY_SECONDS, _BUSY_ENTRIES = 0.02, 0.1, 10
+#: The horizon is kept in memory; the written one makes the search for the oldest entry short.
 _ADVANCE_SECONDS = 1.0
 _STANDBY_SECONDS = 1.0
 _AGE_SECONDS = 5.0
@@ -90,27 +90,27 @@ class Outbox:
             LEADS.set(1)
             _logger.info("this bridge sends the events", topic=self._bus.events_topic)
             try:
-                await self._catch_up(conn, sender)
+                horizon = await self._catch_up(conn, sender)
                 while not self._stopping.is_set():
-                    await self._follow(conn, sender)
+                    horizon = await self._follow(conn, sender, horizon)
             finally:
                 LEADS.set(0)
                 await sender.close()
                 await conn.close()  # the lock goes with the session
 
-    async def _catch_up(self, conn: Conn, sender: Sender) -> None:
-        """Compare every stream once: whatever the horizon missed (a restored dump, say) is found here."""
+    async def _catch_up(self, conn: Conn, sender: Sender) -> str:
+        """Compare every stream once, whatever was known before (a restored dump may lie); the horizon from then on."""
         horizon = await outbox.moment(conn)
         after = ""
         while entries := await outbox.behind(conn, after=after, limit=_PAGE):
             await self._send(conn, sender, entries)
             after = entries[-1]["stream"]
-        await outbox.advance(conn, horizon)
+        return horizon
 
-    async def _follow(self, conn: Conn, sender: Sender) -> None:
+    async def _follow(self, conn: Conn, sender: Sender, horizon: str) -> str:
         """Send what is new; when nothing is, wait for a wake-up."""
         self._woken.clear()
-        page = await outbox.unsent(conn, limit=_PAGE)
+        page = await outbox.unsent(conn, horizon, limit=_PAGE)
         if page.entries:
             await self._send(conn, sender, page.entries)
         if time.monotonic() - self._advanced > _ADVANCE_SECONDS:
@@ -120,7 +120,8 @@ class Outbox:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
         if not page.full:
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(_GATHER_SECONDS if len(page.entries) < _BUSY_ENTRIES else _BUSY_SECONDS)
+        return page.horizon
 
     async def _send(self, conn: Conn, sender: Sender, entries: Sequence[Row]) -> None:
         if self._stopping.is_set():

@@ -37,17 +37,16 @@ async def moment(conn: Conn) -> str:
     """The horizon that holds once everything visible now has been sent."""
     row = await one(conn, SQL["moment"])
     assert row is not None
-    return str(row["xmin"])
+    return str(row["xid"])
 
 
-async def unsent(conn: Conn, *, limit: int) -> Page:
-    """The next entries after the horizon, about `limit` of them."""
-    now = await one(conn, SQL["moment"])
-    assert now is not None
-    found = await rows(conn, SQL["unsent"], {"horizon": now["horizon"], "limit": limit})
+async def unsent(conn: Conn, horizon: str, *, limit: int) -> Page:
+    """The next entries from a horizon on, about `limit` of them."""
+    now = await moment(conn)
+    found = await rows(conn, SQL["unsent"], {"horizon": horizon, "limit": limit})
     if not found or found[0]["found"] < limit:
-        return Page(found, now["xmin"], full=False)
-    return Page(found, str(min(int(now["xmin"]), int(found[0]["newest"]))), full=True)
+        return Page(found, now, full=False)
+    return Page(found, str(min(int(now), int(found[0]["newest"]))), full=True)
 
 
 async def behind(conn: Conn, *, after: str, limit: int) -> list[Row]:
@@ -62,6 +61,7 @@ async def sent(conn: Conn, entries: Sequence[Row]) -> None:
 
 
 async def advance(conn: Conn, horizon: str) -> None:
+    """Write the horizon down: for `age`, and for whoever looks."""
     await conn.execute(SQL["advance"], {"horizon": horizon})
 
 

@@ -2,9 +2,8 @@
 select pg_try_advisory_lock(%(key)s) as mine
 
 -- name: moment
--- transactions before `xmin` have ended: what they wrote is seen by every later statement
-select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
-       coalesce((select xid from outbox_horizon), '0')::text as horizon
+-- transactions before this one have ended: what they wrote is seen by every later statement
+select pg_snapshot_xmin(pg_current_snapshot())::text as xid
 
 -- name: unsent
 -- New entries are found by transaction, in any order; each stream is then read by its own numbers from the last one

@@ -7,7 +7,7 @@ row any more, and every write of a worker checks that in its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -74,18 +74,8 @@ async def heartbeat(conn: Conn, items: dict[str, int], *, lease: float) -> dict[
 
 async def fence(conn: Conn, item_id: str, epoch: int) -> None:
     """Hold the item's row for the rest of this transaction, or raise LeaseLost: first in every worker's write."""
-    await (await ask_fence(conn, item_id, epoch))()
-
-
-async def ask_fence(conn: Conn, item_id: str, epoch: int) -> Callable[[], Awaitable[None]]:
-    """`fence` in two steps, for a pipeline: what is returned reads the answer, and must be called before the commit."""
-    cursor = await conn.execute(SQL["fence"], {"id": item_id, "epoch": epoch})
-
-    async def read() -> None:
-        if await cursor.fetchone() is None:
-            raise LeaseLost(f"work item {item_id} is no longer ours at epoch {epoch}")
-
-    return read
+    if await one(conn, SQL["fence"], {"id": item_id, "epoch": epoch}) is None:
+        raise LeaseLost(f"work item {item_id} is no longer ours at epoch {epoch}")
 
 
 async def lock(conn: Conn, item_id: str, epoch: int) -> Row:

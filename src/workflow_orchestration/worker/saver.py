@@ -83,8 +83,8 @@ class FencedSaver(AsyncPostgresSaver):
                     yield cursor
                 return
             lease = LEASE.get()
-            async with conn.transaction(), conn.pipeline(), conn.cursor(binary=True, row_factory=dict_row) as cursor:
-                # asked first and read last: fence and writes are one round trip
-                holds = await work.ask_fence(conn, lease.item_id, lease.epoch)
+            # no pipeline: a worker frozen inside one is not idle to the server, whose time-out would then never free
+            # the item that the fence holds, and no other worker could claim it
+            async with conn.transaction(), conn.cursor(binary=True, row_factory=dict_row) as cursor:
+                await work.fence(conn, lease.item_id, lease.epoch)
                 yield cursor
-                await holds()

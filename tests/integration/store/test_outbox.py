@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.store.scene import connect
-from workflow_orchestration.store import log, outbox
+from workflow_orchestration.store import db, log, outbox
 from workflow_orchestration.store.db import transaction
 
 
@@ -19,7 +19,8 @@ async def _append(conn, stream: str, count: int = 1) -> None:
 
 async def _pass(conn, *, limit: int = 100) -> list[tuple[str, int]]:
     """What a leader does with one page, as (stream, number)."""
-    page = await outbox.unsent(conn, limit=limit)
+    [row] = await db.rows(conn, "select coalesce((select xid from outbox_horizon), '0')::text as xid")
+    page = await outbox.unsent(conn, row["xid"], limit=limit)
     if page.entries:
         await outbox.sent(conn, page.entries)
     await outbox.advance(conn, page.horizon)

@@ -47,6 +47,8 @@ def test_what_was_kept_and_told_has_no_fault(good):
         (seen(YES, effects=2), "doubled"),
         (seen(YES, standing=Standing("working")), "stuck"),
         (seen(YES, standing=Standing("waiting", question="q")), "stuck"),
+        (seen(Told("ann", "approve", "refused"), standing=Standing("waiting", question="q"), effects=0), "stuck"),
+        (seen(NO, standing=Standing("ended", outcome="rejected")), "broken"),
         (seen(YES, NO), "overridden"),
         (seen(effects=1), "broken"),
         (seen(YES, Told("ann", "perhaps", "accepted")), "broken"),
