@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from ci.local.postgres import API, OWNER, WORKER, Server  # noqa: E402
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def plain_log() -> None:
     """structlog's default renders a traceback with every local variable: seconds each, on a loaded machine."""
     structlog.configure(
