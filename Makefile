@@ -67,7 +67,7 @@ soak: setup ## N=10000 cases through at least 500 faults, and a report (by hand:
 bench-engine: setup ## The run engine beside plain LangGraph (PEERS=1: and its rivals), and a report
 	@$(PY) -m benchmarks.engine.run
 bench-torture: setup ## One history of submissions, decisions and kills, ours and (PEERS=1) the rivals'
-	@$(PY) -m benchmarks.torture.run
+	@$(PY) -m benchmarks.torture.run --keep
 
 ##@ Change
 fix: setup ## Format, repair what can be repaired, write the generated files anew

@@ -80,9 +80,9 @@ class Peer:
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(15)
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            with contextlib.suppress(ProcessLookupError):  # a command's server may outlive it
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     async def ready(self) -> None:
         async with httpx.AsyncClient() as client:

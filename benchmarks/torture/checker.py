@@ -10,8 +10,8 @@ from benchmarks.torture.play import Seen
 
 #: lost: accepted, and gone or without its effect. doubled: the effect happened more than once. stuck: accepted or
 #: decided, and neither ended nor asking anybody. overridden: two opposite decisions were both accepted, and nobody was
-#: told which did not count. broken: an effect of a case that was rejected or that nobody approved, or an answer that is
-#: no decision taken as one.
+#: told which did not count. broken: an effect of a case that was rejected or that nobody approved, or an
+#: answer that is no decision and ended it.
 Fault = Literal["lost", "doubled", "stuck", "overridden", "broken"]
 FAULTS: tuple[Fault, ...] = ("lost", "doubled", "stuck", "overridden", "broken")
 
@@ -38,8 +38,8 @@ def faults(seen: Seen) -> Iterator[tuple[Fault, str]]:
     asked = {d.decision for d in seen.decisions}
     if seen.effects and ("approve" not in asked or standing.outcome == "rejected"):
         yield "broken", f"an effect, and the case is {standing.outcome or standing.what}"
-    if standing.what != "absent" and decided - {"approve", "reject"}:
-        yield "broken", f"accepted as decisions: {sorted(decided - {'approve', 'reject'})}"
+    if standing.what == "ended" and decided and not decided & {"approve", "reject"}:
+        yield "broken", f"ended by {sorted(decided)}"
 
 
 def table(seen: Iterable[Seen]) -> tuple[Counter[Fault], list[str]]:

@@ -28,8 +28,8 @@ system, which is started again at once. A client repeats what was not answered, 
 - **doubled**: the receiver has it more than once;
 - **stuck**: accepted or decided, and neither ended nor waiting; or it asks, and takes no answer;
 - **overridden**: approve and reject of one question both accepted, and neither sender told;
-- **broken**: an effect of a case that was rejected or that nobody approved, or an answer that is no decision, accepted
-  as one.
+- **broken**: an effect of a case that was rejected or that nobody approved, or an answer that is no decision and
+  ended it.
 
 | system | cases | ended | effects | {heads} |
 |---|---|---|---|{bars}|

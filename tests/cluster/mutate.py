@@ -56,8 +56,14 @@ def _try(mutant: Mutant) -> str:
         run = copies.run_tests(copy, mutant.tests, seconds=_SECONDS)
     seconds = f"{time.monotonic() - began:.0f} s"
     if run.code == copies.FAILED:
-        return f"caught after {seconds}"
+        return f"caught after {seconds}: {_reason(run.output)}"
     return f"survived: {run.closing_line}" if run.code == 0 else f"broken: exit {run.code}, {run.closing_line}"
+
+
+def _reason(output: str) -> str:
+    """pytest's first word on what went wrong, so that a reader sees that it is the mutant's doing."""
+    said = next((line[1:].strip() for line in output.splitlines() if line.startswith("E ")), "no reason given")
+    return said.replace("|", "/")[:160]
 
 
 def main(words: list[str]) -> int:

@@ -31,6 +31,7 @@ def named(one: Seen) -> list[str]:
         seen(YES, TOLD_NO),
         seen(NO, Told("ann", "approve", "refused"), standing=Standing("ended", outcome="rejected"), effects=0),
         seen(YES, Told("ben", "reject", "accepted", taken_back=True)),
+        seen(Told("ann", "perhaps", "accepted"), YES),
         seen(submitted="refused", standing=Standing("absent"), effects=0),
         seen(standing=Standing("waiting", question="q"), effects=0),
     ],
@@ -51,11 +52,11 @@ def test_what_was_kept_and_told_has_no_fault(good):
         (seen(NO, standing=Standing("ended", outcome="rejected")), "broken"),
         (seen(YES, NO), "overridden"),
         (seen(effects=1), "broken"),
-        (seen(YES, Told("ann", "perhaps", "accepted")), "broken"),
+        (seen(Told("ann", "perhaps", "accepted"), standing=DONE, effects=0), "lost broken"),
     ],
 )
 def test_each_fault_is_named(bad, fault):
-    assert named(bad) == [fault]
+    assert named(bad) == fault.split()
 
 
 def test_the_table_counts_cases_not_words():
