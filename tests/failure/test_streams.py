@@ -28,7 +28,7 @@ _ENTRIES = 400
 _STREAMS = 500
 _MOST_BYTES = 100 * 2**20
 #: What claims keep of their speed while 500 streams are open; the api has the same two cores.
-_LEAST_RATIO = 0.7
+_LEAST_RATIO = 0.5  # 0.85 to 1.04 on a quiet machine; what else runs moves the ratio by a third
 _CLAIMS = 400
 _SECONDS = 60.0
 
