@@ -5,6 +5,7 @@ The jars lie in the user's cache, keyed by the pom's hash; only the first start 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -149,7 +150,5 @@ def _copy_jars(folder: Path) -> None:
 
 
 def _uuid() -> str:
-    """A cluster id as Kafka writes it: 22 letters of base64."""
-    import base64
-
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A cluster id as Kafka writes it: 22 letters of base64. A leading "-" (one id in 64) would read as an option."""
+    return "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
