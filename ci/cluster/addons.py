@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import threading
 import time
 from pathlib import Path
 
-from ci.cluster import parts, places
+from ci.cluster import places, volumes
+from ci.cluster.inside import kubectl
 
 _FILES = Path(__file__).parent / "addons"
 _IMPORT_SECONDS = 120
@@ -49,47 +49,14 @@ def _await_containerd() -> None:
 
 def install() -> None:
     _await(_own_images)
+    kubectl("apply", "-f", str(_FILES))
     for number in range(places.VOLUME_COUNT):
-        (places.VOLUMES / f"{number:02}").mkdir(parents=True)
-    _kubectl("apply", "-f", str(_FILES))
-    volumes = {"apiVersion": "v1", "kind": "List", "items": [_volume(n) for n in range(places.VOLUME_COUNT)]}
-    _kubectl("apply", "-f", "-", stdin=json.dumps(volumes))
+        volumes.make(number)
     for deployment in ("coredns", "metrics-server"):
-        _kubectl("-n", "kube-system", "rollout", "status", f"deployment/{deployment}", _ROLLOUT)
+        kubectl("-n", "kube-system", "rollout", "status", f"deployment/{deployment}", _ROLLOUT)
     _await(_all_images)
 
 
 def _await(images: threading.Event) -> None:
     if not images.wait(_IMPORT_SECONDS):
         raise TimeoutError(f"images were not imported within {_IMPORT_SECONDS} s; the lines above say why")
-
-
-def _volume(number: int) -> dict[str, object]:
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [places.NODE_NAME]}
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": f"local-{number:02}"},
-        "spec": {
-            "capacity": {"storage": places.VOLUME_SIZE},
-            # one node: what is on it is on every node
-            "accessModes": ["ReadWriteOnce", "ReadWriteMany"],
-            "storageClassName": "standard",
-            "persistentVolumeReclaimPolicy": "Retain",
-            "local": {"path": str(places.VOLUMES / f"{number:02}")},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-        },
-    }
-
-
-def _kubectl(*arguments: str, stdin: str | None = None) -> None:
-    done = subprocess.run(
-        [str(parts.ready()["kubectl"]), f"--kubeconfig={places.KUBECONFIG}", *arguments],
-        input=stdin,
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=150,
-    )
-    if done.returncode:
-        raise OSError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

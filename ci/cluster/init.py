@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.cluster import addons, balancer, keys, parts, places, private, services
+from ci.cluster import addons, balancer, keys, parts, places, private, services, volumes
 
 _CGROUPS = Path("/sys/fs/cgroup")
 #: What the kubelet demands of the host's kernel, as files bound over the real ones.
@@ -162,6 +162,7 @@ def main() -> None:
     places.READY.write_text(f"{time.monotonic() - began:.1f}")
     threading.Thread(target=balancer.watch, daemon=True).start()
     addons.install()
+    threading.Thread(target=volumes.recycle, daemon=True).start()
     print(f"{time.monotonic() - began:6.1f} s  names, metrics, volumes", flush=True)
     places.ADDONS.write_text(f"{time.monotonic() - began:.1f}")
     _reap()

@@ -42,6 +42,6 @@ API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_ADDRESS = "10.96.0.10"
 DOMAIN = "cluster.local"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
-#: Local volumes made in advance: (count, size). A released one is not bound again.
-VOLUME_COUNT = 120
+#: Local volumes made in advance; a released one is wiped and offered again, as a cloud's default class would.
+VOLUME_COUNT = 24
 VOLUME_SIZE = "20Gi"

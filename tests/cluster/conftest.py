@@ -15,8 +15,7 @@ from ci.cluster.parts import ClusterError
 from tests.cluster import report
 from tests.cluster.crowd import Crowd
 from tests.cluster.kube import Cluster, until
-from tests.cluster.release import NAMESPACE, Release
-from tests.failure.harness.site import KEY
+from tests.cluster.release import NAMESPACE, Release, token
 
 _NUMBERS = iter(range(0, 1_000_000, 2_000))
 
@@ -49,8 +48,8 @@ def url(release: Release) -> str:
     """The load balancer's address, as a client outside has it; the sample book is loaded as the how-to says."""
     found = address(release)
     release.cluster.run(
-        "wo", "--as", "anna:operator", "book", "load", "src/workflow_orchestration/sample/book.json",
-        env={"API_URL": found, "LOCAL_ISSUER_KEY": KEY},
+        "wo", "book", "load", "src/workflow_orchestration/sample/book.json",
+        env={"API_URL": found, "API_TOKEN": token("anna", ["operator"])},
     )  # fmt: skip
     return found
 

@@ -6,6 +6,7 @@ checkout; the test it names must then fail on the real cluster. Takes half an ho
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -41,10 +42,17 @@ def inside(names: list[str]) -> int:
             survived.append(mutant.name)
         tests = ", ".join(f"`{test.split('::')[-1]}`" for test in mutant.tests)
         rows.append(f"| {mutant.name} | {mutant.why} | {tests} | {verdict} |\n")
-    if not names:
-        REPORT.write_text(_HEAD + "".join(rows))
+    _write(rows)
     print(f"{len(rows) - len(survived)} of {len(rows)} caught")
     return 1 if survived else 0
+
+
+def _write(rows: list[str]) -> None:
+    """A run of some mutants renews their rows and leaves the others'."""
+    there = REPORT.read_text().splitlines(keepends=True) if REPORT.exists() else []
+    named = {row.split("|")[1].strip(): row for row in [*there, *rows] if row.startswith("| ")}
+    kept = {path.stem for path in FOLDER.glob("*.patch")}
+    REPORT.write_text(_HEAD + "".join(row for name, row in sorted(named.items()) if name in kept))
 
 
 def _try(mutant: Mutant) -> str:
@@ -62,7 +70,9 @@ def _try(mutant: Mutant) -> str:
 
 def _reason(output: str) -> str:
     """pytest's first word on what went wrong, so that a reader sees that it is the mutant's doing."""
-    said = next((line[1:].strip() for line in output.splitlines() if line.startswith("E ")), "no reason given")
+    said = next(
+        (line[1:].strip() for line in output.splitlines() if re.match(r"E {3,}[A-Za-z]", line)), "no reason given"
+    )
     return said.replace("|", "/")[:160]
 
 

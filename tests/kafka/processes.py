@@ -12,7 +12,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -129,8 +130,16 @@ class Bridges:
         self.processes.append(process)
         return process
 
-    async def until_dead(self, process: ForkServerProcess, *, seconds: float = 30) -> None:
-        await asyncio.to_thread(process.join, seconds)
+    async def until_dead(
+        self, process: ForkServerProcess, *, meanwhile: Callable[[], Awaitable[None]], seconds: float = 30
+    ) -> None:
+        """Until it killed itself; every two seconds that it lives it is given more work."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await asyncio.to_thread(process.join, 2)
+            if process.exitcode is not None:
+                break
+            await meanwhile()
         assert process.exitcode == -signal.SIGKILL, f"the bridge should have killed itself: {process.exitcode}"
 
     def crash(self, process: ForkServerProcess) -> None:
