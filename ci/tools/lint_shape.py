@@ -85,7 +85,8 @@ def _body_lines(node: Function) -> int:
 
 def folder_problems(package: Path) -> Iterator[Problem]:
     folders = sorted(p for p in package.rglob("*") if p.is_dir() and p.name != "__pycache__")
-    top = [p for p in folders if p.parent == package]
+    # a folder of data alone, as the sample's, is no part to know
+    top = [p for p in folders if p.parent == package and any(p.rglob("*.py"))]
     if len(top) > MAX_FOLDERS:
         yield Problem(PACKAGE, 1, f"{len(top)} folders, at most {MAX_FOLDERS}: {', '.join(p.name for p in top)}")
     for folder in folders:

@@ -51,6 +51,8 @@ def test_a_router_function_stays_short(package_file):
 def test_a_tenth_folder_and_a_fourth_level_are_refused(tmp_path):
     for name in [f"p{n}" for n in range(10)] + ["p0/a/b/c"]:
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "part.py").touch()
+    (tmp_path / "sample").mkdir()
     messages = [p.message for p in lint_shape.folder_problems(tmp_path)]
     assert len(messages) == 2
     assert "10 folders" in messages[0]
