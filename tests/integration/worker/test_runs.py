@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
@@ -109,6 +110,17 @@ async def die_and_recover(scene, opened, monkeypatch, at, *, after):
             await begin(scene, opened)
     assert count[0] >= at
     await begin(scene, opened)
+
+
+@pytest.mark.parametrize("at", range(1, START_WRITES + 3))
+async def test_a_death_of_a_worker_that_stored_writes_before_their_checkpoint_is_taken_over(
+    scene, opened, monkeypatch, at
+):
+    """As LangGraph's own saver does, and the releases before ours kept them back: what they left is there to be met."""
+    monkeypatch.setattr(FencedSaver, "aput_writes", AsyncPostgresSaver.aput_writes)
+    await die_and_recover(scene, opened, monkeypatch, at, after=True)
+    assert await ran(scene, opened) == ["begin"]
+    assert (await scene.thread(opened.thread))["state"] == "waiting"
 
 
 async def die_before_finish(scene, opened, monkeypatch):
