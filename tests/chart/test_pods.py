@@ -7,7 +7,8 @@ from collections import Counter
 
 from tests.chart.render import Case, Object, environment, find, objects
 from tests.chart.sweep import Container, Pod, containers, owner, pods, sweep
-from workflow_orchestration.api.server import GRACE_SECONDS
+from workflow_orchestration.api.server import GRACE_SECONDS, LINGER_SECONDS
+from workflow_orchestration.bridge.source import CLOSE_SECONDS
 
 #: Components whose pods speak to the Kubernetes API; nobody else gets a token.
 SPEAKS_TO_KUBERNETES = {"airflow/scheduler", "airflow/api-server", "airflow/triggerer", "airflow/cleanup"}
@@ -28,6 +29,8 @@ ALLOWED_VOLUMES = {
 DEPENDENCY_PATHS = {"/ready", "/api/v2/monitor/health"}
 #: Seconds that must remain after preStop and drain for the process to end by itself.
 SPARE_SECONDS = 5
+#: What a process needs at most to leave what it belongs to.
+OWN_SECONDS = {"api/api": GRACE_SECONDS + LINGER_SECONDS, "api/bridge": CLOSE_SECONDS}
 
 
 def test_every_container_is_restricted(each: Case) -> None:
@@ -168,13 +171,13 @@ def _drain(pod: Pod, rendered: tuple[Object, ...]) -> float:
         return float(find(rendered, "ConfigMap/wo-api-config")["data"]["DRAIN_SECONDS"])
     words = " ".join(str(w) for c in pod.spec["containers"] for w in [*c.get("command", []), *c.get("args", [])])
     flag = re.search(r"--shutdown-timeout[= ](\d+)", words)
-    return float(flag[1]) if flag else float(GRACE_SECONDS) if pod.part == "api/api" else 0.0
+    return float(flag[1]) if flag else OWN_SECONDS.get(pod.part, 0.0)
 
 
-def test_the_worker_and_vllm_are_among_those_that_drain() -> None:
+def test_the_worker_the_bridge_and_vllm_are_among_those_that_drain() -> None:
     rendered = objects(environment("gke", "all-on"))
     draining = {p.part for p in pods(rendered) if p.long_running and _drain(p, rendered)}
-    assert {"api/worker", "vllm/server"} <= draining
+    assert {"api/worker", "api/bridge", "vllm/server"} <= draining
 
 
 def test_pods_roll_when_the_configuration_they_read_changes(each: Case) -> None:

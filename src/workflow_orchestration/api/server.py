@@ -16,9 +16,13 @@ from workflow_orchestration.api.app import create_app
 from workflow_orchestration.api.services import Services
 from workflow_orchestration.settings import Settings
 
-#: Seconds that requests in flight have to end, after streams and waits were told to.
-GRACE_SECONDS = 10
+#: Seconds after SIGTERM in which requests on open connections are still answered, each with `Connection: close`. A
+#: connection that is closed under a client which has just sent on it costs that client its request.
+LINGER_SECONDS = 2.0
+#: Seconds that requests in flight have to end, after that.
+GRACE_SECONDS = 8
 _IDLE_SECONDS = 65
+_CLOSE = (b"connection", b"close")
 
 
 class Server(uvicorn.Server):
@@ -46,9 +50,20 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """uvicorn would end the process by the signal itself; ended in good order it exits with 0."""
-        if self.loop is not None:
-            self.loop.call_soon_threadsafe(self.services.stop)  # a signal arrives between any two instructions
+        assert self.loop is not None  # signals are ours only while it serves
+        self.loop.call_soon_threadsafe(self._leave, sig)  # a signal arrives between any two instructions
+
+    def _leave(self, sig: int) -> None:
+        self.services.stop()
+        if sig == signal.SIGTERM and _CLOSE not in self.config.encoded_headers:
+            self.config.encoded_headers.append(_CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._end)
+            return
         self.force_exit = self.should_exit and sig == signal.SIGINT
+        self._end()
+
+    def _end(self) -> None:
         self.should_exit = True
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from ci.local.postgres import API, OWNER
 from tests.integration.api.live import KEY, running, settings_for, until
+from workflow_orchestration.api.server import LINGER_SECONDS
 
 
 def test_too_many_requests_of_one_principal_are_429_and_others_go_on(postgres, template, tmp_path):
@@ -83,6 +84,7 @@ def process(postgres, template, tmp_path):
         settings = settings_for(postgres.url(API, name), tmp_path)
         env = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # a mutant's sources
             "DATABASE_URL": postgres.url(API, name),
             "LOCAL_ISSUER_KEY": KEY,
             "API_PORT": str(settings.api_port),
@@ -128,6 +130,19 @@ def test_a_process_at_rest_is_small_and_ends_in_good_order(process):
     assert child.wait(10) == 0
     assert time.monotonic() - began < 5
     assert "Traceback" not in child.stderr.read()
+
+
+@pytest.mark.slow
+def test_an_ending_process_answers_what_comes_on_open_connections_and_asks_to_close_them(process):
+    child, settings = process
+    with httpx.Client(base_url=f"http://127.0.0.1:{settings.api_port}") as waiting:
+        assert "connection" not in waiting.get("/ready").headers
+        child.send_signal(signal.SIGTERM)
+        time.sleep(LINGER_SECONDS / 2)
+        answer = waiting.get("/ready")
+        assert answer.headers["connection"] == "close"
+        assert child.poll() is None
+    assert child.wait(10) == 0
 
 
 @pytest.mark.slow
