@@ -19,9 +19,23 @@ EVERYTHING = {
     "checkpoints.mode": "internal",
     "global.database.host": "",
     "global.llm.provider": "vllm",
+    "api.kafka.enabled": True,
+    "api.kafka.bootstrapServers": "broker.kafka:9093",
+    "api.kafka.config": {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": "wo-bridge",
+    },
+    "api.networkPolicy.bridgeEgress": [
+        {
+            "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kafka"}}}],
+            "ports": [{"port": 9093, "protocol": "TCP"}],
+        }
+    ],
 }
 
 DNS, POSTGRES, KUBERNETES = "kube-system/dns", "checkpoints/postgres", "outside/kubernetes"
+BROKER = "kafka/broker"
 #: Address of the cluster's API server, as minikube has it.
 KUBERNETES_IP = "10.96.0.1"
 
@@ -54,6 +68,10 @@ MUST_CONNECT = [
     ("monitoring/prometheus", "api/api", 9090),
     ("monitoring/prometheus", "api/worker", 9090),
     ("monitoring/prometheus", "vllm/server", 8000),
+    ("api/bridge", DNS, 53),
+    ("api/bridge", POSTGRES, 5432),
+    ("api/bridge", BROKER, 9093),
+    ("monitoring/prometheus", "api/bridge", 9090),
 ]
 
 MUST_NOT_CONNECT = [
@@ -89,6 +107,20 @@ MUST_NOT_CONNECT = [
     ("api/worker", KUBERNETES, 443),
     ("api/migrate", "outside/internet", 443),
     ("api/helm-test", POSTGRES, 5432),
+    # the bridge alone speaks to Kafka, to nobody else but the database, and answers the scraper alone
+    ("api/api", BROKER, 9093),
+    ("api/worker", BROKER, 9093),
+    ("airflow/worker", BROKER, 9093),
+    ("api/bridge", BROKER, 22),
+    ("api/bridge", "api/api", 8000),
+    ("api/bridge", "vllm/server", 8000),
+    ("api/bridge", KUBERNETES, 443),
+    ("api/bridge", "outside/internet", 443),
+    ("api/bridge", "outside/metadata", 80),
+    (BROKER, "api/bridge", 9090),
+    (BROKER, POSTGRES, 5432),
+    ("default/stranger", "api/bridge", 9090),
+    ("outside/internet", "api/bridge", 9090),
     ("unknown/new", POSTGRES, 5432),
     ("unknown/new", "outside/internet", 443),
     ("default/stranger", "unknown/new", 8000),
@@ -101,6 +133,7 @@ def _peers(rendered: tuple[Object, ...]) -> dict[str, Peer]:
     return inside | {
         DNS: Peer(DNS, "10.244.1.2", {"k8s-app": "kube-dns"}, "kube-system"),
         "monitoring/prometheus": Peer("monitoring/prometheus", "10.244.1.3", {"app": "prometheus"}, "monitoring"),
+        BROKER: Peer(BROKER, "10.244.1.6", {"app": "kafka"}, "kafka"),
         "default/stranger": Peer("default/stranger", "10.244.1.4", {"app": "stranger"}, "default"),
         # a pod somebody puts beside ours: default-deny holds for it too
         "unknown/new": Peer("unknown/new", "10.244.1.5", {"app": "new"}),

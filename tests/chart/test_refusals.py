@@ -41,6 +41,9 @@ BAD = [
     Bad("no Secret's name", ("secretName", "global.secretName"), {"global.secretName": ""}),
     Bad("a local issuer in a cloud", ("api.auth.localIssuer", "minikube"), {"api.auth.localIssuer": True}, "eks"),
     Bad("an external model nowhere", ("global.llm.baseUrl",), {"global.llm.provider": "external"}),
+    Bad("a bridge without brokers", ("api.kafka.bootstrapServers", "host:port"), {"api.kafka.enabled": True}),
+    Bad("a bridge shut in", ("api.networkPolicy.bridgeEgress", "keep the bridge from the brokers"),
+        {"api.kafka.enabled": True, "api.kafka.bootstrapServers": "kafka:9092"}),
     Bad("a provider that is off", ("global.llm.provider", "vllm.enabled"),
         {"global.llm.provider": "vllm", "vllm.enabled": False}),
 ]  # fmt: skip

@@ -15,8 +15,8 @@ from tests.chart.sweep import Pod, pods, sweep
 from tests.chart.test_network import EVERYTHING
 
 PAGE = ROOT / "docs" / "howto" / "secrets.md"
-#: What only the operator knows: whose tokens count, and an account at a model hub.
-NOT_OURS_TO_MAKE = {"OIDC_ISSUERS", "LOCAL_ISSUER_KEY", "HF_TOKEN"}
+#: What only the operator knows: whose tokens count, an account at a model hub, and one at Kafka.
+NOT_OURS_TO_MAKE = {"OIDC_ISSUERS", "LOCAL_ISSUER_KEY", "HF_TOKEN", "KAFKA_SASL_PASSWORD"}
 #: `wo` without its script, which a copy of the repository has not.
 CLI = "from workflow_orchestration.cli.main import main; main()"
 #: Chart -> the value that rolls its pods.

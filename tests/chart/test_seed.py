@@ -124,7 +124,9 @@ def test_the_namespace_is_workflow_orchestration(env: str) -> None:
 
 
 def test_kafka_s_brokers_reach_the_api() -> None:
-    rendered = objects(case(sets={"api.kafka.bootstrapServers": "kafka:9092"}))
+    brokers = {"api.networkPolicy.bridgeEgress": [{"ports": [{"port": 9092, "protocol": "TCP"}]}]}
+    sets = {**brokers, "api.kafka.enabled": True, "api.kafka.bootstrapServers": "kafka:9092"}
+    rendered = objects(case(sets=sets))
     env = find(rendered, "Deployment/wo-api")["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "KAFKA_BOOTSTRAP_SERVERS", "value": "kafka:9092"} in env
 

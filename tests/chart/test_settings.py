@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import yaml
@@ -15,8 +16,10 @@ ELSEWHERE = {
     "API_HOST", "API_PORT", "METRICS_PORT", "LOG_FORMAT", "DRAIN_SECONDS", "LOCAL_ISSUER_IN_CLUSTER",
     "DATABASE_URL", "DATABASE_OWNER_URL", "OIDC_ISSUERS", "LOCAL_ISSUER_KEY", "WEBHOOK_SECRET",
 }  # fmt: skip
-#: The bridge's own, which is no part of the API or the worker.
-OF_THE_BRIDGE = "KAFKA_"
+#: The bridge's: its pod alone gets them.
+OF_THE_BRIDGE = ("KAFKA_",)
+#: The model's and the agents': the worker alone gets them, and only where there is a model.
+OF_THE_MODEL = ("LLM_", "AGENTS_")
 #: Where a pod must differ from one machine: its root is read-only, its state lies on a volume.
 DIFFERING = {"EFFECTS_URL", "LOG_ANCHOR_FILE"}
 
@@ -34,7 +37,28 @@ def _settings() -> dict[str, Any]:
 
 def test_every_setting_is_a_value_or_is_set_by_the_chart() -> None:
     missing = set(_settings()) - set(_config()) - ELSEWHERE
-    assert not {name for name in missing if not name.startswith(OF_THE_BRIDGE)}
+    assert not {name for name in missing if not name.startswith((*OF_THE_BRIDGE, *OF_THE_MODEL))}
+
+
+def test_every_setting_of_the_bridge_is_one_of_its_values_or_is_set_by_its_template() -> None:
+    _check_map("kafka", OF_THE_BRIDGE, "bridge-deployment.yaml", not_written={"KAFKA_SECURITY_PROTOCOL"})
+
+
+def test_every_setting_of_the_model_is_one_of_its_values_or_is_set_by_its_template() -> None:
+    _check_map("llm", OF_THE_MODEL, "_helpers.tpl", not_written=set())
+
+
+def _check_map(key: str, prefixes: tuple[str, ...], template: str, *, not_written: set[str]) -> None:
+    """Each setting stands in the free map of `key`, by its schema, or is written by the template; none in both."""
+    schema = json.loads((ROOT / "charts/api/values.schema.json").read_text())
+    patterns = schema["properties"][key]["properties"]["config"]["patternProperties"]
+    text = (ROOT / "charts/api/templates" / template).read_text()
+    ours = {name for name in _settings() if name.startswith(prefixes)}
+    given = {name for name in ours if any(re.search(pattern, name) for pattern in patterns)}
+    written = set(re.findall(rf"\b(?:{'|'.join(prefixes)})[A-Z_]+\b", text)) - not_written
+    assert given
+    assert not given & written
+    assert given | written == ours
 
 
 def test_every_value_is_a_setting() -> None:

@@ -19,7 +19,7 @@ CHARTS = {".": ROOT, **{p.name: p for p in sorted((ROOT / "charts").iterdir()) i
 SUBCHARTS = [name for name in CHARTS if name != "."]
 #: What Helm or the parent adds to a subchart's values.
 ADDED = {"enabled", "global"}
-LEAVES = 120
+LEAVES = 125
 #: Of the values of a subchart; the parent's name above them makes one more.
 DEPTH = 4
 TOP_KEYS = {"airflow": 35}  # the official chart's names, which are flat; its users know them

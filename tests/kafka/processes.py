@@ -38,13 +38,16 @@ class Kill:
 
 
 def bridge_process(settings: dict[str, Any], kill: Kill | None, reached: str | None) -> None:
-    """A bridge that dies at its point if it is told to; `reached` gets a line for each point."""
+    """A bridge that dies at its point if it is told to; `reached` gets a line for each point, and for each record that
+    is delivered again and each partition that goes."""
+    import uvloop
+
     from workflow_orchestration.bridge.main import serve
     from workflow_orchestration.settings import Settings
 
     _wrap(_Fate(kill, Path(reached) if reached else None), dead=settings["kafka_dead_letter_topic"])
     with open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
-        asyncio.run(serve(Settings(**settings)))
+        uvloop.run(serve(Settings(**settings)))
 
 
 class _Fate:
@@ -53,11 +56,14 @@ class _Fate:
         self._reached = reached
         self._counts: dict[tuple[str, str], int] = {}
 
-    def at(self, when: When, point: str) -> None:
-        count = self._counts[when, point] = self._counts.get((when, point), 0) + 1
+    def note(self, line: str, times: int = 1) -> None:
         if self._reached is not None:
             with self._reached.open("a") as out:
-                out.write(f"{when} {point}\n")
+                out.write(f"{line}\n" * times)
+
+    def at(self, when: When, point: str) -> None:
+        count = self._counts[when, point] = self._counts.get((when, point), 0) + 1
+        self.note(f"{when} {point}")
         if self._kill is not None and (self._kill.when, self._kill.point, self._kill.n) == (when, point, count):
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -73,10 +79,10 @@ def _wrap(fate: _Fate, *, dead: str) -> None:
 
     from workflow_orchestration.bridge.sender import Sender
     from workflow_orchestration.bridge.source import Source
-    from workflow_orchestration.store import outbox
+    from workflow_orchestration.store import inbox, outbox
 
     transaction, send, commit = psycopg.AsyncConnection.transaction, Sender._send, Source._commit
-    sent = outbox.sent
+    sent, seen, revoked = outbox.sent, inbox.seen, Source._revoked
 
     @contextlib.asynccontextmanager
     async def counted(self: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
@@ -98,7 +104,17 @@ def _wrap(fate: _Fate, *, dead: str) -> None:
         with fate.around("commit sent"):
             await sent(*args)
 
-    outbox.sent = counted_sent
+    async def counted_seen(*args: Any) -> Any:
+        found = await seen(*args)
+        fate.note("redelivered", sum(had.taken for had in found))
+        return found
+
+    def counted_revoked(self: Any, consumer: Any, partitions: list[Any]) -> None:
+        fate.note("revoked", len(partitions))
+        revoked(self, consumer, partitions)
+
+    inbox.seen, outbox.sent = counted_seen, counted_sent
+    Source._revoked = counted_revoked  # type: ignore[method-assign]
     psycopg.AsyncConnection.transaction = counted  # type: ignore[assignment,method-assign]
     Sender._send = counted_send  # type: ignore[assignment,method-assign]
     Source._commit = counted_commit  # type: ignore[assignment,method-assign]
@@ -129,6 +145,10 @@ class Bridges:
         process.start()
         self.processes.append(process)
         return process
+
+    def alive(self) -> list[ForkServerProcess]:
+        """The oldest first."""
+        return [process for process in self.processes if process.is_alive()]
 
     async def until_dead(
         self, process: ForkServerProcess, *, meanwhile: Callable[[], Awaitable[None]], seconds: float = 30

@@ -97,6 +97,16 @@ class Site:
 
         return await asyncio.to_thread(ask)
 
+    async def rewind(self) -> None:
+        """Let the group, which must be empty, forget how far it was: everything is delivered again."""
+
+        def forget() -> None:
+            consumer = Consumer({"bootstrap.servers": self.broker.address, "group.id": self.settings["kafka_group"]})
+            consumer.commit(offsets=[TopicPartition(self.topic, p, 0) for p in range(4)], asynchronous=False)
+            consumer.close()
+
+        await asyncio.to_thread(forget)
+
     # -- the database -------------------------------------------------------------------------------------------------
 
     async def sql(self, statement: str, **params: Any) -> list[Row]:

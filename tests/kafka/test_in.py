@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from prometheus_client import REGISTRY
 
 from tests.fin import CANCELLED, MATCHED, mt548
@@ -11,13 +10,6 @@ from tests.fin import CANCELLED, MATCHED, mt548
 
 def _outcomes(outcome: str) -> float:
     return REGISTRY.get_sample_value("wo_bridge_records_total", {"outcome": outcome}) or 0.0
-
-
-def _rewind(here) -> None:
-    """The group forgets how far it was: everything is delivered again."""
-    consumer = Consumer({"bootstrap.servers": here.broker.address, "group.id": here.settings["kafka_group"]})
-    consumer.commit(offsets=[TopicPartition(here.topic, p, 0) for p in range(4)], asynchronous=False)
-    consumer.close()
 
 
 async def test_a_record_opens_a_case_as_the_topic_s_service(here):
@@ -46,7 +38,7 @@ async def test_redelivered_records_change_nothing_and_are_not_dead_lettered_agai
     await here.until_taken(3)
     await here.stop()
     before = await here.sql("select * from inbox_records order by topic, partition, position")
-    _rewind(here)
+    await here.rewind()
     seen = _outcomes("redelivered")
     await here.start()
 

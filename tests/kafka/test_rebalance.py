@@ -9,7 +9,8 @@ from tests.kafka.check import check
 from tests.kafka.processes import Bridges
 
 
-async def test_bridges_that_come_go_and_crash_double_nothing(here):
+async def test_bridges_that_come_go_and_crash_double_nothing(here, tmp_path):
+    reached = tmp_path / "reached"
     bridges = Bridges({**here.settings, "kafka_session_seconds": 1.0, "log_level": "error"})
     texts = [mt548(f"RB-{n:03d}", **status) for n in range(100) for status in ({}, MATCHED)]
 
@@ -21,7 +22,7 @@ async def test_bridges_that_come_go_and_crash_double_nothing(here):
 
     producing = asyncio.create_task(produce())
     try:
-        running = [bridges.start(), bridges.start()]
+        running = [bridges.start(reached=reached), bridges.start(reached=reached)]
         for turn in range(6):
             await asyncio.sleep(1)
             oldest = running.pop(0)
@@ -29,7 +30,7 @@ async def test_bridges_that_come_go_and_crash_double_nothing(here):
                 bridges.crash(oldest)
             else:
                 oldest.terminate()
-            running.append(bridges.start())
+            running.append(bridges.start(reached=reached))
         await producing
         await here.until_taken(len(texts), seconds=60)
         await here.until_sent(seconds=60)
@@ -38,8 +39,12 @@ async def test_bridges_that_come_go_and_crash_double_nothing(here):
         await bridges.stop()
     checked = await check(here, good=texts)
     assert (checked.messages, checked.cases) == (200, 100)
+    assert checked.entries >= 200
+    assert "revoked" in reached.read_text().splitlines(), "no partition changed hands"
     # -15: told to stop before it had begun to listen
-    assert {p.exitcode for p in bridges.processes} <= {0, -9, -15}
+    exits = [p.exitcode for p in bridges.processes]
+    assert set(exits) <= {0, -9, -15}
+    assert exits.count(-9) == 3
 
 
 async def test_two_bridges_share_the_partitions_and_a_third_takes_over_what_one_leaves(here):

@@ -124,6 +124,10 @@ checksum/secret-rotation: {{ . | sha256sum }}
   value: {{ .Values.llm.maxOutputTokens | int64 | quote }}
 - name: LLM_DRAFT_TEMPERATURE
   value: {{ .Values.llm.draftTemperature | toString | quote }}
+{{- range $name, $value := .Values.llm.config }}
+- name: {{ $name }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
 {{- if ne $llm.provider "ollama" }}
 {{ include "api.secretEnv" (list . "LLM_API_KEY" "llmApiKey" false) }}
 {{- end }}

@@ -9,6 +9,8 @@ RECORDS = Counter(
     "Records taken from Kafka: accepted, known (same bytes as before), redelivered, refused (dead-lettered).",
     ["outcome"],
 )
+for _outcome in ("accepted", "known", "redelivered", "refused"):
+    RECORDS.labels(_outcome)  # from 0 on: an alert sees an increase only of a series that was there before
 LAG = Gauge("wo_bridge_lag_records", "Records of a partition that are not taken yet.", ["topic", "partition"])
 BACKLOG = Gauge("wo_bridge_backlog_records", "Records fetched and not taken yet.")
 BACKLOG_BYTES = Gauge("wo_bridge_backlog_bytes", "Their size.")

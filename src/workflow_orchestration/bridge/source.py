@@ -29,7 +29,7 @@ _WAIT_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 _MOST_RECORDS = 200
 #: Leaving the group may wait for a broker that does not answer; its session then ends by itself.
-_CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
 _OPTIONS: dict[str, Any] = {
     "enable.auto.commit": False,  # only we know what is done
     "auto.offset.reset": "earliest",  # a new group leaves nothing out
@@ -78,7 +78,7 @@ class Source:
     async def close(self) -> None:
         """Commit what is done and leave the group, so that others take over at once."""
         try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await self._call(self._close)
         except TimeoutError:
             _logger.warning("Kafka does not answer; the group was not left, its session will run out")

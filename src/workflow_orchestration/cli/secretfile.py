@@ -54,6 +54,7 @@ KEYS = (
     Key("WEBHOOK_SECRET", "Signs the webhooks that leave.", _password, shortest=16),
     Key("LLM_API_KEY", "What clients must send to the model server.", _password),
     Key("HF_TOKEN", "For a gated model's weights; optional.", optional=True),
+    Key("KAFKA_SASL_PASSWORD", "The bridge's account at Kafka's brokers, where they ask for one.", optional=True),
     Key("AIRFLOW_DATABASE_URL", "Airflow's own database.", user="airflow", scheme="postgresql+psycopg2",
         database="airflow"),
     Key("AIRFLOW_FERNET_KEY", "Encrypts Airflow's connections; never change it.", _fernet, shortest=44),

@@ -41,9 +41,9 @@ def worker() -> None:
 @group.command(epilog=example("KAFKA_BOOTSTRAP_SERVERS=kafka:9092 METRICS_PORT=9092 wo serve bridge"))
 def bridge() -> None:
     """The bridge to Kafka (extra `kafka`): messages in, the log out. SIGTERM leaves the consumer group cleanly."""
-    import asyncio
+    import uvloop
 
     from workflow_orchestration import settings
     from workflow_orchestration.cli.kafka import load_bridge
 
-    asyncio.run(load_bridge().main.serve(settings.load()))
+    uvloop.run(load_bridge().main.serve(settings.load()))
