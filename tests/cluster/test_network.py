@@ -23,6 +23,7 @@ _OUTSIDE = {"outside/internet": "203.0.113.7", "outside/metadata": "169.254.169.
 _OTHERS = {
     "monitoring/prometheus": ("monitoring", {"app": "prometheus"}),
     "default/stranger": ("default", {"app": "stranger"}),
+    "kafka/broker": ("kafka", {"app": "kafka"}),
     "unknown/new": (TABLE, {"app": "new"}),
 }
 #: Seconds within which a policy holds for a new pod.
