@@ -76,10 +76,10 @@ def _api(name: str, version: str, commit: str = "") -> Build:
     return Build(name, image, "images/api/Dockerfile", PYTHON.name, _SOURCES, version, commit)
 
 
-#: The previous release's is built from its own commit, one migration older (tests/chart/previous has its chart).
+#: The previous release's is built from its own commit, some migrations older (tests/chart/previous has its chart).
 BUILDS = (
     _api("fastapi", "0.1.0"),
-    _api("fastapi-previous", "0.0.9", commit="e4aa11c"),
+    _api("fastapi-previous", "0.0.9", commit="4bd92ec"),
 )
 #: Programs that become images of one file.
 _PROGRAMS = ("pause", "coredns", "metrics-server")
