@@ -13,7 +13,7 @@ import time
 from ci.cluster import down, enter, places, up
 
 #: In this order: what is installed first is broken, upgraded, restored and removed last.
-ORDER = ("install", "reach", "network", "capacity", "scaling", "faults", "restore", "upgrade", "repeat")
+ORDER = ("install", "reach", "network", "capacity", "scaling", "faults", "restore", "upgrade", "repeat", "howto")
 _SECONDS = 1500
 
 
