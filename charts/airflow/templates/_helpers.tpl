@@ -34,8 +34,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end -}}
 {{- end }}
 
-{{/* Pod fields that all pods of this chart share and that are no container. The scheduler, the api-server and pod
-clean-up mount their token by name: they call the Kubernetes API. */}}
+{{/* Pod fields that all pods share and that are no container; who calls the Kubernetes API mounts its token itself. */}}
 {{- define "airflow.podSpec" -}}
 enableServiceLinks: false
 securityContext: {{- toYaml .Values.securityContexts.pod | nindent 2 }}
@@ -53,14 +52,15 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Environment of every Airflow container: `include "airflow.env" (list . true)`. true adds what the control plane
-alone has: its address and the four credentials, which a task's pod never gets. */}}
+{{/* Environment of every Airflow container; `(list . true)` adds the control plane's own, which no task ever gets. */}}
 {{- define "airflow.env" -}}
 {{- $v := (index . 0).Values -}}
 - {name: AIRFLOW_CONFIG, value: /etc/airflow/airflow.cfg}
 - {name: AIRFLOW__CORE__EXECUTOR, value: {{ $v.executor | quote }}}
-# where tasks find the platform
-- {name: API_URL, value: {{ printf "http://%s-api:8000" ((index . 0).Release.Name | trunc 59 | trimSuffix "-") }}}
+{{- $platform := printf "http://%s-api:8000" ((index . 0).Release.Name | trunc 59 | trimSuffix "-") }}
+# where tasks find the platform, and who they are there: a file, read at each request, because the token rotates
+- {name: API_URL, value: {{ $platform }}}
+- {name: AIRFLOW_CONN_WORKFLOW_ORCHESTRATION_DEFAULT, value: {{ dict "conn_type" "workflow-orchestration" "host" $platform "extra" (dict "token_file" "/var/run/secrets/platform/token" "pages" $v.platform.pages) | toJson | quote }}}
 # our waits do what the image's entrypoint would, in hundredths of a second instead of seconds
 - {name: CONNECTION_CHECK_MAX_COUNT, value: "0"}
 {{- with $v.env }}
