@@ -79,6 +79,11 @@ checksum/secret-rotation: {{ . | sha256sum }}
 {{- end }}
 {{- end }}
 
+{{/* "yes" where the weights are streamed from an object store. */}}
+{{- define "vllm.objectStore" -}}
+{{- if regexMatch "^(s3|gs|az)://" .Values.model.name }}yes{{ end -}}
+{{- end }}
+
 {{/* Arguments of the server. Every number of a request's size and of the queue is bounded; answers that follow a schema
 are not padded with white space; what is not listed by the middleware does not exist. */}}
 {{- define "vllm.args" -}}
@@ -86,6 +91,9 @@ are not padded with white space; what is not listed by the middleware does not e
 - --served-model-name={{ .Values.model.servedName | default .Values.model.name }}
 {{- with .Values.model.revision }}
 - --revision={{ . }}
+{{- end }}
+{{- if include "vllm.objectStore" . }}
+- --load-format=runai_streamer
 {{- end }}
 - --max-model-len={{ .Values.model.maxModelLen | int64 }}
 - --host=0.0.0.0
