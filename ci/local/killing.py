@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -31,7 +32,7 @@ class Kill:
     n: int
     when: When
     signal: int = signal.SIGKILL
-    #: Instead of a number: at the first commit of this name, in every life of the worker.
+    #: The n-th commit of this name alone counts; n = 0: the first, in every life of the worker.
     name: str | None = None
 
 
@@ -57,16 +58,17 @@ def _count_commits(kill: Kill | None, windows: Path | None) -> None:
 
     from workflow_orchestration.store import work
 
-    count = 0
+    counts: Counter[str | None] = Counter()
 
     def at_commit(when: When, name: str) -> None:
-        nonlocal count
         if when == "before":
-            count += 1
+            counts.update((None, name))
             if windows is not None:
                 with windows.open("a") as out:
                     out.write(name + "\n")
-        if kill is not None and when == kill.when and (count == kill.n if kill.name is None else name == kill.name):
+        if kill is None or when != kill.when or kill.name not in (None, name):
+            return
+        if counts[kill.name] == kill.n or kill.n == 0:
             os.kill(os.getpid(), kill.signal)
 
     transaction = psycopg.AsyncConnection.transaction
@@ -103,6 +105,8 @@ def _who() -> str:
         file, name = frame.f_code.co_filename, frame.f_code.co_name
         if file.endswith("workflows/common/context.py") and "function" in frame.f_locals:
             return f"node {frame.f_locals['function'].__name__}"
+        if file.endswith("workflow_orchestration/llm/recorded.py"):
+            return f"model {name}"
         if file.endswith("langgraph/checkpoint/postgres/aio.py"):
             return f"checkpoint {name}"
         if "workflow_orchestration/worker/" in file and not file.endswith(skipped) and name != "_cursor":

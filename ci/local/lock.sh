@@ -7,3 +7,8 @@ compile() { .venv/bin/uv --quiet pip compile --universal --python-version 3.11 -
 compile pyproject.toml --extra kafka -o requirements.lock
 compile pyproject.toml --all-extras -o requirements-dev.lock
 compile ci/local/requirements-setup.in -o ci/local/requirements-setup.lock
+# model servers and their load engine, each in an environment of its own
+compile ci/models/vllm.in --overrides ci/models/vllm-overrides.txt -o ci/models/vllm.lock
+compile ci/models/vllm-gpu.in -o ci/models/vllm-gpu.lock
+compile ci/models/guidellm.in -o ci/models/guidellm.lock
+compile ci/airflow/requirements.in -o ci/airflow/requirements.lock

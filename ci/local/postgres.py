@@ -57,6 +57,12 @@ class Server:
         with self.admin() as conn:
             conn.execute(f'drop database if exists "{name}" with (force)')
 
+    @contextlib.contextmanager
+    def only_me(self) -> Iterator[None]:
+        """Hold what every process that sets this server up holds: a template is made once."""
+        with self._lock:
+            yield
+
     def has_database(self, name: str) -> bool:
         with self.admin() as conn:
             return conn.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is not None

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ci.tools import clidoc, envdoc, errordoc, roledoc
+from ci.tools import clidoc, envdoc, errordoc, roledoc, snippets
 from ci.tools.source import ROOT, Problem
 
-FILES: dict[Path, Callable[[], str]] = {**clidoc.FILES, **envdoc.FILES, **errordoc.FILES, **roledoc.FILES}
+FILES: dict[Path, Callable[[], str]] = {
+    **clidoc.FILES,
+    **envdoc.FILES,
+    **errordoc.FILES,
+    **roledoc.FILES,
+    **snippets.FILES,
+}
 
 
 def check(root: Path) -> Iterator[Problem]:

@@ -102,6 +102,20 @@ async def test_a_token_without_known_roles_is_valid_and_may_nothing():
     assert (principal.roles, principal.desks) == (frozenset(), {"rates"})
 
 
+async def test_a_clusters_service_account_gets_its_role_by_its_name_and_its_issuers_desks():
+    """Kubernetes' projected tokens have neither: the subject stands for the role, the issuer for the desks."""
+    account = "system:serviceaccount:workflow-orchestration:wo-airflow-worker"
+    cluster = OidcIssuer(
+        name="cluster", issuer=ISSUER, jwks_url=f"{ISSUER}/jwks", audience="wo", roles_claim="sub",
+        role_map={account: "airflow"}, desks=["rates", "operations"],
+    )  # fmt: skip
+    verifier = Issuer("rsa").verifier(oidc_issuers=[cluster])
+    mine, _ = await verifier.verify(oidc_token(sub=account, realm_access=None, desks=None))
+    assert (mine.id, mine.roles, mine.desks) == (f"cluster:{account}", {Role.AIRFLOW}, {"rates", "operations"})
+    other, _ = await verifier.verify(oidc_token(sub=f"{account}-2", realm_access=None, desks=None))
+    assert other.roles == frozenset()
+
+
 @pytest.mark.parametrize("roles", [None, "text", 5, {"roles": 5}, {"roles": [5, None]}, {"roles": {"a": 1}}])
 async def test_role_claims_of_another_shape_give_no_roles(roles):
     principal, _ = await Issuer("rsa").verifier().verify(oidc_token(realm_access=roles))

@@ -11,6 +11,7 @@ CALLS = [
     ("cases list --desk emea --limit 5", "GET", "/v1/cases?status=open&desk=emea&limit=5", None),
     ("cases list --status any", "GET", "/v1/cases?limit=50", None),
     ("cases show c1 --wait 25", "GET", "/v1/cases/c1?wait=25", None),
+    ("cases progress c1", "GET", "/v1/cases/c1/progress", None),
     ("cases open --account A --reference R", "POST", "/v1/cases",
      {"workflow": "settlement", "account": "A", "reference": "R"}),
     ("cases cancel c1 --comment x", "POST", "/v1/cases/c1/cancel", {"comment": "x"}),

@@ -48,6 +48,16 @@ def test_an_empty_queue_is_an_empty_table(wo):
     assert "Cases" in ended.out
 
 
+def test_the_progress_of_a_sweep_counts_all_and_lists_what_one_may_see(wo):
+    group = {"id": "g1", "account": "SAFE-1", "root_cause": "NO_STATUS", "instructions": 40, "status": "open"}
+    counts = {"looked_at": 90, "groups": 2, "groups_open": 1, "instructions": 70, "instructions_open": 40}
+    wo.answers(httpx.Response(200, json={"case_id": "c1", **counts, "items": [group]}))
+    out = wo("cases", "progress", "c1").out
+    assert "2, 1 open" in out
+    assert "70, 40 open" in out
+    assert "NO_STATUS" in out
+
+
 def test_a_list_of_words_is_read_as_words():
     assert safe(["ops_approver", "ops_supervisor"]) == "ops_approver, ops_supervisor"
     assert safe([{"a": 1}]) == '[{"a": 1}]'
