@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 UNIT_WORKERS ?= 2
 
-.PHONY: help setup up down reset demo kill-demo test test-unit test-failure lint chart-test tools images install uninstall package release cluster-up cluster-down e2e e2e-mutants soak bench-engine bench-torture fix lock
+.PHONY: help setup up down reset demo kill-demo test test-unit test-failure test-airflow lint chart-test tools images install uninstall package release cluster-up cluster-down e2e e2e-mutants soak proof mutmut bench-engine bench-torture bench-llm bench-llm-gpu fix lock
 
 ##@ Run
 up: setup ## Start everything on this machine: PostgreSQL, api, worker; Ctrl-C stops it
@@ -28,6 +28,10 @@ test-failure: setup ## Kill, stop and drain tests; mutants that must be caught; 
 	@$(PY) -m pytest tests/failure -q
 	@$(PY) -m tests.mutants.run
 	@$(PY) -m ci.tools.howto
+test-airflow: setup ## Provider and DAGs on a real Airflow beside a real platform; its own environment, made once
+	@airflow=$$(sh ci/airflow/setup.sh) && MYPYPATH=src/airflow_provider .venv/bin/mypy --python-executable $$airflow \
+	  --untyped-calls-exclude airflow -p workflow_orchestration_provider
+	@$(PY) -m pytest tests/airflow -q
 lint: setup ## Style, types, import contracts, own linters, docs, secrets
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
@@ -64,10 +68,18 @@ e2e-mutants: setup ## Each patch of tests/cluster/mutants must be caught there (
 ##@ Measure
 soak: setup ## N=10000 cases through at least 500 faults, and a report (by hand: long)
 	@$(PY) -m tests.failure.harness.soak --cases $(or $(N),10000)
+proof: setup ## N=3000 cases with a model that lies, obeys and breaks: no rule may give way (by hand: long)
+	@$(PY) -m tests.adversary.proof --cases $(or $(N),3000)
+mutmut: setup ## Change the engine bit by bit: do tests notice? (by hand: over an hour; ONLY=store/work.py, KEEP=1)
+	@$(PY) -m ci.tools.mutmut_run $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 bench-engine: setup ## The run engine beside plain LangGraph (PEERS=1: and its rivals), and a report
 	@$(PY) -m benchmarks.engine.run
 bench-torture: setup ## One history of submissions, decisions and kills, ours and (PEERS=1) the rivals'
 	@$(PY) -m benchmarks.torture.run --keep
+bench-llm: setup ## vLLM beside Ollama on the CPU, tiny weights (FULL=1: the whole grid), and a report
+	@$(PY) -m benchmarks.inference.run --form $(if $(FULL),full,short)
+bench-llm-gpu: setup ## The same on a GPU, the whole grid: MODEL=folder of weights
+	@$(PY) -m benchmarks.inference.run --form full --model "$${MODEL:?name a folder of weights: MODEL=/path make bench-llm-gpu}"
 
 ##@ Change
 fix: setup ## Format, repair what can be repaired, write the generated files anew

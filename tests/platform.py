@@ -38,6 +38,8 @@ class Platform:
     settings: Settings
     worker: Worker | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    #: Seconds that `wait_for` waits unless it is told otherwise.
+    patience: float = 15
 
     async def do(self, work: Callable[[Any], Any]) -> Any:
         """A door's transaction, and the wake-up that the api sends after it."""
@@ -119,8 +121,8 @@ class Platform:
 
         return await self.wait_for(look, f"phase {phase} of {case_id}")
 
-    async def wait_for(self, look: Callable[[], Any], what: str, *, seconds: float = 15) -> Any:
-        async with asyncio.timeout(seconds):
+    async def wait_for(self, look: Callable[[], Any], what: str, *, seconds: float | None = None) -> Any:
+        async with asyncio.timeout(seconds or self.patience):
             while True:
                 found = await look()
                 if found:

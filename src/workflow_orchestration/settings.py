@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -36,6 +37,10 @@ class OidcIssuer(BaseModel):
     roles_claim: str = "roles"
     desks_claim: str = "desks"
     role_map: dict[str, str] = {}
+    #: Desks of everybody it vouches for: a cluster's service accounts have no claim that could name theirs.
+    desks: list[str] = []
+    #: Certificates that the key server's is checked against; by default the system's.
+    jwks_ca_file: str | None = None
 
 
 def _database_url(value: SecretStr) -> SecretStr:
@@ -58,8 +63,15 @@ def _distinct(issuers: list[OidcIssuer]) -> list[OidcIssuer]:
     return issuers
 
 
+def _model_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must be http://... or https://...")
+    return value.rstrip("/")
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 ReceiverUrl = Annotated[str, AfterValidator(_receiver_url)]
+ModelUrl = Annotated[str, AfterValidator(_model_url)]
 
 
 def _f(default: Any, description: str, *, example: str | None = None, **kw: Any) -> Any:
@@ -114,7 +126,7 @@ class Settings(ClientSettings):
     oidc_issuers: Annotated[list[OidcIssuer], AfterValidator(_distinct)] = _f(
         [],
         'Trusted OIDC issuers as JSON: [{"name":..., "issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
-        '"desks_claim":..., "role_map":{...}}].',
+        '"desks_claim":..., "role_map":{...}, "desks":[...], "jwks_ca_file":...}].',
     )
 
     # -- worker
@@ -126,7 +138,7 @@ class Settings(ClientSettings):
     run_timeout_seconds: float = _f(120.0, "Seconds a graph may run from one pause to the next.", gt=0)
     retention_days: int = _f(
         90,
-        "Days after its end at which a thread's checkpoints and work items are removed; 0: never. "
+        "Days after its end at which a thread's checkpoints, work items and model runs are removed; 0: never. "
         "The log, and all that people see, stays; a case under legal hold keeps everything.",
         ge=0,
     )
@@ -168,6 +180,48 @@ class Settings(ClientSettings):
     kafka_ssl_certificate_file: Path | None = _f(None, "Our certificate, where brokers ask for one.", example="")
     kafka_ssl_key_file: Path | None = _f(None, "Its private key.", example="")
     kafka_ssl_key_password: SecretStr | None = _f(None, "Password of that key.", example="")
+
+    # -- model
+    llm_base_url: ModelUrl | None = _f(
+        None,
+        "An OpenAI-compatible server's address up to and with /v1 (vLLM, Ollama, a vendor's); not set: no model, "
+        "code's findings alone.",
+        example="http://127.0.0.1:11434/v1",
+    )
+    llm_model: str | None = _f(None, "Name of the model there; LLM_BASE_URL needs it.", example="")
+    llm_model_revision: str = _f("", "Revision of its weights, recorded with every answer.", example="")
+    llm_api_key: SecretStr | None = _f(None, "Key that the server asks for.", example="")
+    llm_max_output_tokens: int = _f(512, "Most tokens of one answer.", ge=16, le=32768)
+    llm_draft_temperature: Decimal = _f(
+        Decimal("0.7"), "Temperature of drafts; what decides is always asked at 0.", ge=0, le=2
+    )
+    llm_concurrency: int = _f(8, "Questions one worker asks at once.", ge=1, le=256)
+    llm_timeout_seconds: float = _f(30.0, "Seconds the server may be silent before a try is given up.", gt=0)
+    llm_deadline_seconds: float = _f(
+        60.0, "Seconds for one question with all its tries; less than RUN_TIMEOUT_SECONDS.", gt=0
+    )
+    llm_breaker_seconds: float = _f(
+        30.0,
+        "Seconds a server that failed three times in a row is left alone, until one question tries it again.",
+        gt=0,
+    )
+    llm_desk_tokens_per_day: int = _f(
+        5_000_000, "Tokens, in and out, that one desk's cases may use in a day (UTC); 0: no limit.", ge=0
+    )
+    llm_case_tokens: int = _f(200_000, "Tokens that one case may use in all; 0: no limit.", ge=0)
+    llm_desk_cost_per_day: Decimal = _f(Decimal(0), "What one desk's cases may cost in a day; 0: no limit.", ge=0)
+    llm_case_cost: Decimal = _f(Decimal(0), "What one case may cost in all; 0: no limit.", ge=0)
+    llm_price_input: Decimal = _f(
+        Decimal(0), "Price of a million tokens in, in the currency of the two limits of cost.", ge=0
+    )
+    llm_price_output: Decimal = _f(Decimal(0), "Price of a million tokens out.", ge=0)
+
+    # -- agents
+    agents_shadow: bool = _f(
+        False,
+        "Agents are heard and compared with what people decide, and neither shown nor followed. "
+        "Nothing without LLM_BASE_URL.",
+    )
 
     # -- log
     log_anchor_file: Path | None = _f(

@@ -67,7 +67,7 @@ def _services(settings: Settings) -> Services:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    listener = Listener(services.settings.database_url.get_secret_value(), services.bell.ring)
+    listener = Listener(services.settings.database_url.get_secret_value(), services.bell.ring, services.overheard.told)
     await services.pool.open(wait=False)
     helpers = [
         asyncio.create_task(services.notifier.run(), name="notifier"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 
 import httpx
@@ -20,8 +21,11 @@ _logger = structlog.get_logger(__name__)
 
 
 class Keys:
-    def __init__(self, url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, transport: httpx.AsyncBaseTransport | None = None, *, ca_file: str | None = None
+    ) -> None:
         self._url = url
+        self._ca_file = ca_file
         self._transport = transport
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._asked_at = self._got_at = float("-inf")
@@ -54,11 +58,12 @@ class Keys:
             try:
                 self._keys = await self._fetch()
                 self._got_at = time.monotonic()
-            except (httpx.HTTPError, jwt.PyJWTError, ValueError) as error:
+            except (httpx.HTTPError, jwt.PyJWTError, ValueError, OSError) as error:
                 _logger.warning("signing keys not fetched; those known stay in use", url=self._url, error=str(error))
 
     async def _fetch(self) -> dict[str | None, jwt.PyJWK]:
-        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, transport=self._transport) as client:
+        verify = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
+        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, transport=self._transport, verify=verify) as client:
             response = await client.get(self._url)
             response.raise_for_status()
         document = response.json()

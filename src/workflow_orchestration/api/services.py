@@ -16,7 +16,7 @@ from workflow_orchestration.api.tokens import Verifier
 from workflow_orchestration.settings import Settings
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import Conn, Pool, retrying
-from workflow_orchestration.store.notify import WORK, Bell, Notifier
+from workflow_orchestration.store.notify import WORK, Bell, Notifier, Overheard
 
 T = TypeVar("T")
 
@@ -34,6 +34,10 @@ class Services:
     policy: Policy
     #: Set when the process is told to stop: open streams and waits end at once.
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    overheard: Overheard = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "overheard", Overheard(self.bell))
 
     async def read(self, work: Callable[[Conn], Awaitable[T]]) -> T:
         async with self.pool.connection() as conn:

@@ -22,6 +22,8 @@ from workflow_orchestration.store import cases, log
 from workflow_orchestration.store.db import Conn, Row
 
 _PAGE = 100
+#: A piece of an agent's answer while it is written. No rule has looked at it yet: it is for patience, not for use.
+WRITING = "agent.token"
 #: A wake-up may be lost (it is not part of the commit): look anyway after this long.
 _POLL_SECONDS = 2.0
 _logger = structlog.get_logger(__name__)
@@ -40,12 +42,14 @@ async def follow(
     after: int,
     until: float,
     show: Callable[[Row], ServerSentEvent] = event,
+    aloud: bool = False,
 ) -> AsyncIterator[ServerSentEvent]:
     """Every entry after a number, live, until the case has ended; `until` is when the reader's token expires.
 
-    `show` is how an entry is told: as JSON, or by a page as HTML.
+    `show` is how an entry is told: as JSON, or by a page as HTML. `aloud`: what agents are writing just now comes
+    between the entries, without a number; the entry that follows has it whole, and checked.
     """
-    with services.bell.hear(case_id) as rung:
+    with services.bell.hear(case_id) as rung, services.overheard.of(case_id) as whispers:
         services.metrics.streams.inc()
         try:
             while not services.stopping.is_set() and time.time() < until:
@@ -56,6 +60,8 @@ async def follow(
                     yield show(row)
                 if len(found) == _PAGE:
                     continue
+                while aloud and whispers and not ended:
+                    yield ServerSentEvent(canonical(whispers.popleft()).decode(), event=WRITING)
                 if ended:
                     yield ServerSentEvent("{}", event="end")
                     return

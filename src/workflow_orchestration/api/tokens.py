@@ -60,7 +60,7 @@ class Verifier:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._issuers = {o.issuer: (o, Keys(o.jwks_url)) for o in settings.oidc_issuers}
+        self._issuers = {o.issuer: (o, Keys(o.jwks_url, ca_file=o.jwks_ca_file)) for o in settings.oidc_issuers}
 
     async def verify(self, token: str) -> tuple[Principal, float]:
         try:
@@ -107,7 +107,7 @@ def _principal(claims: dict[str, Any], issuer: OidcIssuer) -> Principal:
         subject = f"{issuer.name}:{subject}"
     named = (issuer.role_map.get(r, r) for r in _texts(claims, issuer.roles_claim))
     roles = frozenset(Role(r) for r in named if r in _ROLES)
-    principal = Principal(subject, roles, frozenset(_texts(claims, issuer.desks_claim)))
+    principal = Principal(subject, roles, frozenset([*_texts(claims, issuer.desks_claim), *issuer.desks]))
     if principal.may(Operation.CASE_ASSIGN):  # who may assign sees what nobody's desk has yet
         return Principal(subject, roles, principal.desks | {UNASSIGNED})
     return principal

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _QUEUE = {"id": "id", "band": "band", "priority": "priority", "desk": "desk", "phase": "phase", "status": "status",
           "root cause": "root_cause", "reference": "reference", "cut-off": "cutoff_at", "title": "title"}  # fmt: skip
+_GROUPS = {"id": "id", "account": "account", "cause": "root_cause", "instructions": "instructions", "status": "status",
+           "phase": "phase", "desk": "desk"}  # fmt: skip
 _CASE = {"status": "status", "phase": "phase", "title": "title", "desk": "desk", "account": "account",
          "reference": "reference", "band": "band", "priority": "priority", "root cause": "root_cause",
          "fault side": "fault_side", "exposure EUR": "exposure_eur", "cut-off": "cutoff_at",
@@ -33,6 +35,13 @@ def queue(out: Console, data: Mapping[str, Any]) -> None:
     out.print(listing("Cases", _QUEUE, data["items"]))
     if data.get("next"):
         plain(out, f"More: --cursor {data['next']}, or --all")
+
+
+def progress(out: Console, data: Mapping[str, Any]) -> None:
+    """How far a sweep's groups are: counted all, listed as far as one may see them."""
+    counts = {name: f"{data.get(name)}, {data.get(f'{name}_open')} open" for name in ("groups", "instructions")}
+    facts(out, {"looked at": data.get("looked_at"), **counts})
+    out.print(listing("Groups", _GROUPS, data["items"]))
 
 
 def case(out: Console, data: Mapping[str, Any]) -> None:
@@ -59,6 +68,7 @@ def proposed(out: Console, proposal: Mapping[str, Any]) -> None:
     """Summary, parameters, difference, evidence, validators and steps of a proposal or of an approval."""
     content = {**proposal, **(proposal.get("content") or {})}
     facts(out, {"summary": content.get("summary")})
+    commented(out, content.get("commentary"))
     if params := content.get("params"):
         out.print(table("Parameters", ("field", "value"), params.items()))
     _records(out, "Difference", content.get("diff"))
@@ -68,6 +78,18 @@ def proposed(out: Console, proposal: Mapping[str, Any]) -> None:
         to = f" to {step['to']}" if step.get("to") else ""
         heading(out, f"\nStep {n}, {step.get('name')}: {step.get('kind')} {step.get('type')}{to}")
         plain(out, step.get("payload"))
+
+
+def commented(out: Console, said: Mapping[str, Any] | None) -> None:
+    """What agents said: their reason, what the critic has against it, and why there is nothing where they failed."""
+    if not said:
+        return
+    explanation = said.get("explanation") or {}
+    critic = {True: "agrees", False: "objects"}.get(said.get("agrees"))  # type: ignore[arg-type]
+    told = {"agents say": explanation.get("text"), "critic": critic, "degraded": said.get("degraded")}
+    facts(out, {label: text for label, text in told.items() if text})
+    _records(out, "Objections", said.get("objections"))
+    _records(out, "Agents found", said.get("findings"))
 
 
 def _records(out: Console, title: str, records: Sequence[Any] | None) -> None:

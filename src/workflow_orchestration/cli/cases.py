@@ -75,6 +75,12 @@ def show_(
     show(found, as_json, case_view.case)
 
 
+@group.command(epilog=example("wo cases progress 0198...", "wo cases progress 0198... --json"))
+def progress(ctx: typer.Context, case: CaseId, as_json: Json = False) -> None:
+    """How far the groups of a sweep are."""
+    show(session(ctx).api.get(at("/v1/cases/{}/progress", case)), as_json, case_view.progress)
+
+
 @group.command(epilog=example("wo cases events 0198...", "wo cases events 0198... --follow --after 12"))
 def events(
     ctx: typer.Context,
@@ -89,6 +95,14 @@ def events(
     api, path = session(ctx).api, at("/v1/cases/{}/events", case)
     entries = streams.follow(api, path, after) if follow else streams.so_far(api, path, after)
     _print_entries(entries, as_json)
+
+
+@group.command(epilog=example("wo cases replay 0198...", "wo cases replay 0198... --json"))
+def replay(case: CaseId, as_json: Json = False) -> None:
+    """Run its agents' talk again from the recorded answers, and show what differs today. Reads DATABASE_URL."""
+    from workflow_orchestration.cli import replay as replaying
+
+    replaying.run(case, as_json=as_json)
 
 
 def _print_entries(entries: Iterator[dict[str, Any]], as_json: bool) -> None:

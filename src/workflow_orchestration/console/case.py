@@ -49,10 +49,11 @@ async def _whole(conn: Conn, case_id: str, visitor: Principal) -> dict[str, Any]
     entries = await _newest_entries(conn, case_id)
     return {
         **_standing(row, visitor), "stale": None, "proposal": content, "findings": views.findings(row["findings"]),
-        "notes": assessment.get("notes", []), "warnings": views.warnings(assessment),
+        "notes": assessment.get("notes", []), "warnings": views.warnings(assessment, row["commentary"]),
         "diff": views.diff(row["diff"] or assessment.get("diff", []), proposed=content is not None),
         "checks": views.checks(proposal["validations"], proposal["content"].get("gates", {})) if proposal else [],
-        "evidence": views.evidence(content, row["items"]), "entries": entries, "fresh": False,
+        "evidence": views.evidence(content, row["items"]), "commentary": row["commentary"],
+        "entries": entries, "fresh": False,
         "last_seq": entries[-1]["seq"] if entries else 0, **_asked(asked, content, visitor),
     }  # fmt: skip
 

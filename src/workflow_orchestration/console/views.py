@@ -113,7 +113,8 @@ def hindrance(row: Row, visitor: Principal) -> str | None:
 def evidence(content: Row | None, items: Sequence[Row]) -> list[Row]:
     """What the proposal rests on; before there is one, the messages themselves."""
     if content is not None:
-        return list(content["evidence"])
+        looked_up = (content.get("commentary") or {}).get("evidence", [])
+        return list({one["id"]: one for one in (*looked_up, *content["evidence"])}.values())
     return [
         {
             "id": f"{item['record']['kind']}-{item['seq']}",
@@ -127,12 +128,13 @@ def evidence(content: Row | None, items: Sequence[Row]) -> list[Row]:
 
 
 def findings(found: Row) -> list[tuple[str, Any]]:
-    """What was found, by topic; the field diff has a table of its own, the notes stand in the rationale."""
+    """What was found, by topic; the field diff and the agents have their own places, the notes are in the rationale."""
     assessment = {name: value for name, value in found.get("assessment", {}).items() if name not in ("diff", "notes")}
-    return [(topic, assessment if topic == "assessment" else value) for topic, value in found.items() if value]
+    shown = [(topic, value) for topic, value in found.items() if topic != "agents"]
+    return [(topic, assessment if topic == "assessment" else value) for topic, value in shown if value]
 
 
-def warnings(assessment: Row) -> list[tuple[str, str]]:
+def warnings(assessment: Row, commentary: Row | None = None) -> list[tuple[str, str]]:
     """What everybody who opens the case must see first."""
     found = []
     if assessment.get("stop"):
@@ -144,4 +146,6 @@ def warnings(assessment: Row) -> list[tuple[str, str]]:
                 "Its text is data here and has changed nothing; read the narrative with suspicion.",
             )
         )
+    if commentary and commentary.get("degraded"):
+        found.append(("Degraded mode", f"{commentary['degraded']}. Code's findings are all there is."))
     return found

@@ -18,6 +18,11 @@ _DECIMALS: dict[int, str] = {
 _MINOR_UNITS = {code: decimals for decimals, codes in _DECIMALS.items() for code in codes.split()}
 
 
+def codes() -> tuple[str, ...]:
+    """Every active code."""
+    return tuple(sorted(_MINOR_UNITS))
+
+
 def minor_units(ccy: str) -> int | None:
     """Decimals of a currency; None when there is no such currency."""
     return _MINOR_UNITS.get(ccy)

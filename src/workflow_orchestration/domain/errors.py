@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from workflow_orchestration.domain.model_run import Reason
+
 
 class PlatformError(Exception):
     """Something failed."""
@@ -171,6 +173,17 @@ class DeliveryFailed(PlatformError):
 
     status = 502
     fix = "The delivery is tried again with the same key; see the effect's `next_try_at`."
+
+
+class ModelUnavailable(PlatformError):
+    """The model gave no answer that can be used; the case goes on without it."""
+
+    status = 503
+    fix = "Nothing: people decide on code's findings. If it lasts, docs/howto/own-model.md explains each `reason`."
+
+    def __init__(self, detail: str, *, reason: Reason) -> None:
+        super().__init__(detail, reason=reason)
+        self.reason: Reason = reason
 
 
 class NotReady(PlatformError):

@@ -96,6 +96,8 @@ class Facts(BaseModel):
     rejected: tuple[str, ...] = ()
     #: Raw hashes / sender references of earlier messages with the same economics (V07).
     duplicates: tuple[str, ...] = ()
+    #: Further BICs that the case is about: the counterparties of a group's lines.
+    named: tuple[str, ...] = ()
 
     def latest(self, *kinds: str) -> MessageItem | None:
         """The newest item of these kinds (all kinds when none is named)."""

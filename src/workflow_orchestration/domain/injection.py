@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from workflow_orchestration.domain.disguises import readings
 from workflow_orchestration.domain.records import MessageItem
 
 #: Language -> verbs and what they would set aside: "ignore ... the rules". Lower case, stems.
@@ -32,6 +33,10 @@ _SET_ASIDE: dict[str, tuple[str, str]] = {
     ),
     "it": (r"ignora\w*|dimentica\w*|aggira\w*", r"regol|istruzion|controll|approvazion"),
     "nl": (r"negeer|vergeet|omzeil", r"regel|instructie|controle|goedkeuring"),
+    "pl": (r"zignoruj|ignoruj|pomi(ń|n)|zapomnij", r"zasad|instrukcj|polece|kontrol|zatwierdz"),
+    "sv/no/da": (r"ignorera|ignorer|gl(ö|o|e)m|bortse", r"regl|instru|kontrol|godk(ä|a|j|e)n"),
+    "tr": (r"yok say\w*|g(ö|o)z ard\w*|unut\w*|kurallar\w*|talimat\w*", r"kural|talimat|kontrol|onay|yok say|unut"),
+    "ru": (r"игнорир\w*|забудь\w*|пропусти\w*", r"правил|инструкц|указан|провер|одобрен"),
 }
 _WINDOW = r"\b.{0,40}\b"
 _ACCOUNT = r"(account|iban|ssi|konto|compte|cuenta|conto)"
@@ -39,7 +44,10 @@ _NEW = r"(new|changed|updated|neues?|nouveau|nueva|nuovo)"
 _PAY = r"(use|pay|send|transfer|deliver|nutzen|zahlen|(ü|ue)berweis\w*|payer|pagar|pagare)"
 
 _OTHERS: dict[str, str] = {
-    "ignore rules (ja, zh)": r"(指示|命令|ルール).{0,10}無視|忽略.{0,10}(指令|规则|指示)",
+    "ignore rules (ja, zh)": r"(指示|命令|ルール).{0,10}無視|(忽略|無視|无视).{0,10}(指令|规则|規則|指示)"
+    r"|(지시|규칙).{0,10}무시",
+    "ignore rules (ar, he, hi)": r"(تجاهل|انس).{0,30}(تعليمات|قواعد)|(התעלם|תתעלם).{0,30}(הוראות|הכללים)"
+    r"|(निर्देश|नियम).{0,30}(अनदेखा|नज़रअंदाज़|भूल)",
     "addresses a model": r"\b(system prompt|as an ai|language model|you are (now )?(an? )?(ai|assistant|agent|model))\b"
     r"|\bassistant:|<\|im_start\|>",
     "skips approval": r"\b(auto[- ]?approve|approve (this |it )?(immediately|automatically|at once|now)"
@@ -61,9 +69,16 @@ PATTERNS: dict[str, re.Pattern[str]] = {
 
 
 def suspected(texts: Iterable[str | None]) -> tuple[str, ...]:
-    """Names of the patterns found in any of the texts, in table order."""
-    joined = [re.sub(r"\s+", " ", text).lower() for text in texts if text]
+    """Names of the patterns found in any of the texts, in table order; a disguise hides nothing."""
+    joined = [re.sub(r"\s+", " ", reading).lower() for text in texts if text for reading in readings(text)]
     return tuple(name for name, pattern in PATTERNS.items() if any(pattern.search(text) for text in joined))
+
+
+def without(text: str, written: Iterable[str]) -> str:
+    """A text with everything left out that somebody outside wrote freely, line by line as messages carry it."""
+    for line in sorted({line for one in written for line in one.splitlines() if line.strip()}, key=len, reverse=True):
+        text = text.replace(line, "")
+    return text
 
 
 def free_texts(item: MessageItem) -> tuple[str, ...]:

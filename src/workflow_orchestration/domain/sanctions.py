@@ -44,6 +44,7 @@ def screened(facts: Facts) -> tuple[str, ...]:
         named += [facts.account.own_bic, facts.account.custodian_bic, facts.account.name]
     if facts.contact:
         named += [facts.contact.name, facts.contact.address if facts.contact.channel == "MT599" else None]
+    named += facts.named
     return tuple(dict.fromkeys(text for text in named if text))
 
 

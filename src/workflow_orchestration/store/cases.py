@@ -209,6 +209,21 @@ async def items(conn: Conn, case_id: str) -> list[Row]:
     return await rows(conn, SQL["items"], {"case_id": case_id})
 
 
+async def similar(conn: Conn, case: Row, *, limit: int) -> list[Row]:
+    """How cases like this one ended, newest first: same desk, cause and counterparty."""
+    return await rows(
+        conn,
+        SQL["similar"],
+        {
+            "id": case["id"],
+            "desk": case["desk"],
+            "root_cause": case["root_cause"],
+            "counterparty": case["findings"].get("counterparty"),
+            "limit": limit,
+        },
+    )
+
+
 async def references(conn: Conn, case_id: str) -> list[str]:
     return [r["reference"] for r in await rows(conn, SQL["references"], {"case_id": case_id})]
 

@@ -99,3 +99,15 @@ select * from threads where case_id = %(case_id)s order by n
 select i.*, m.message_type, m.sender_ref, m.received_at, m.sha256
 from message_items i join messages m on m.id = i.message_id
 where i.case_id = %(case_id)s order by i.seq
+
+-- name: similar
+-- how cases of the same desk, cause and counterparty ended; nothing that identifies them
+select c.status, c.root_cause, c.fault_side,
+       (select p.action from threads t join proposals p on p.thread_id = t.id
+        where t.case_id = c.id order by p.created_at desc limit 1) as action
+from cases c
+where c.desk = %(desk)s and c.root_cause = %(root_cause)s
+  and c.findings ->> 'counterparty' = %(counterparty)s
+  and c.status in ('resolved', 'rejected') and c.id <> %(id)s
+order by c.ended_at desc
+limit %(limit)s

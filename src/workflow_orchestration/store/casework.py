@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from workflow_orchestration.domain import book as books
+from workflow_orchestration.domain import jobs
 from workflow_orchestration.domain.cases import base_reference
 from workflow_orchestration.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from workflow_orchestration.domain.roles import ALL_DESKS, UNASSIGNED, Principal
@@ -80,6 +81,8 @@ def ensured(asked: dict[str, Any], principal: Principal) -> cases.NewCase:
         )
     if not principal.sees(desk):
         raise Forbidden(f"desk {desk} is not one of yours")
+    if asked["workflow"] == "job":
+        jobs.parse(asked["input"])
     return cases.NewCase(**asked, desk=desk, requester=principal.id, title=asked["key"])
 
 

@@ -1,4 +1,5 @@
-"""What ended threads leave behind: their checkpoints and work items are machinery, removed after a retention.
+"""What ended threads leave behind: their checkpoints, work items and model runs are machinery, removed after a
+retention.
 
 What people, auditors and receivers know a case by stays for ever: case, thread, messages, proposals, approvals,
 decisions, effects, tasks, and above all the log. A case under legal hold keeps everything.
@@ -24,6 +25,6 @@ async def prune(conn: Conn, *, days: int) -> int:
         await conn.execute(
             SQL["delete_items"], {"cases": [row["case_id"] for row in found], "threads": threads, "days": days}
         )
-        for table in ("delete_writes", "delete_blobs", "delete_checkpoints", "mark"):
+        for table in ("delete_writes", "delete_blobs", "delete_checkpoints", "delete_model_runs", "mark"):
             await conn.execute(SQL[table], {"threads": threads})
     return len(found)

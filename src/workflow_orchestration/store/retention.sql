@@ -22,5 +22,9 @@ delete from checkpoint_blobs where thread_id = any(%(threads)s)
 -- name: delete_checkpoints
 delete from checkpoints where thread_id = any(%(threads)s)
 
+-- name: delete_model_runs
+-- what was said of them to people stays in the log
+delete from model_runs where thread_id = any(%(threads)s::uuid[])
+
 -- name: mark
 update threads set pruned_at = now() where id = any(%(threads)s::uuid[])

@@ -24,12 +24,13 @@ from psycopg_pool import PoolTimeout
 from workflow_orchestration import process_log
 from workflow_orchestration.domain import calendars
 from workflow_orchestration.domain.errors import LeaseLost
+from workflow_orchestration.llm.gateway import from_settings
 from workflow_orchestration.probes import Probes
 from workflow_orchestration.settings import Settings
 from workflow_orchestration.store import retention, schema, work
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import TRANSIENT, Conn, Row, make_pool, retrying
-from workflow_orchestration.store.notify import WORK, Bell, Listener, Notifier
+from workflow_orchestration.store.notify import WORK, Bell, Listener, Notifier, Whisper
 from workflow_orchestration.worker import deadlines, runs
 from workflow_orchestration.worker.anchor import Anchor
 from workflow_orchestration.worker.deliver import Deliverer
@@ -37,6 +38,7 @@ from workflow_orchestration.worker.lease import LEASE, Heart, Lease
 from workflow_orchestration.worker.metrics import ITEM_SECONDS, ITEMS, RUNNING
 from workflow_orchestration.worker.reconcile import reconcile
 from workflow_orchestration.worker.runs import Runner
+from workflow_orchestration.workflows.common.context import Agents
 
 _logger = structlog.get_logger(__name__)
 #: What may cure itself: the item goes back, the attempt is charged, and the next try waits.
@@ -45,6 +47,8 @@ _RETRY_SECONDS = 2.0
 _POLL_SECONDS = 1.0
 _RECONCILE_SECONDS = 5.0
 _PRUNE_SECONDS = 600.0
+#: Of a run's time, for agents: what is left writes down what came of them.
+_TALK_SHARE = 0.75
 
 
 class Worker:
@@ -58,6 +62,7 @@ class Worker:
         # beats never queue behind the work they keep alive
         self._beat_pool = make_pool(url, size=2, name="wo-worker-heart")
         self._notifier = Notifier(self._pool)
+        self._whisper = Whisper(self._pool)
         self._bell = Bell()
         self._listener = Listener(url, self._bell.ring)
         self._heart = Heart(self._beat_pool, settings.lease_seconds, settings.heartbeat_seconds)
@@ -81,6 +86,7 @@ class Worker:
                 for job in (
                     self._heart.run(),
                     self._notifier.run(),
+                    self._whisper.run(),
                     self._listener.run(),
                     self._every_reconcile(),
                     self._every_anchor(),
@@ -116,9 +122,20 @@ class Worker:
         s = self._settings
         secret = s.webhook_secret.get_secret_value() if s.webhook_secret else None
         probes = Probes(s.api_host, s.metrics_port, self._is_ready)
-        async with self._pool, self._beat_pool, httpx.AsyncClient() as client, probes.serving():
+        async with contextlib.AsyncExitStack() as opened:
+            for one in (self._pool, self._beat_pool, probes.serving()):
+                await opened.enter_async_context(one)
+            client = await opened.enter_async_context(httpx.AsyncClient())
+            gateway = await asyncio.to_thread(from_settings, s)  # seconds of imports, once: the heart has to beat
+            if gateway is not None:
+                await opened.enter_async_context(gateway)
             self._runner = Runner(
-                self._pool, self._notifier, self._policy, effects_url=s.effects_url, run_timeout=s.run_timeout_seconds
+                self._pool,
+                self._notifier,
+                self._policy,
+                effects_url=s.effects_url,
+                run_timeout=s.run_timeout_seconds,
+                agents=Agents(gateway, s.agents_shadow, s.run_timeout_seconds * _TALK_SHARE, self._whisper),
             )
             self._deliverer = Deliverer(self._pool, self._notifier, client, self._policy, s.effect_retry_hours, secret)
             yield

@@ -24,11 +24,12 @@ from workflow_orchestration.store.db import Conn, Pool, Row, retrying
 from workflow_orchestration.store.notify import WORK, Notifier
 from workflow_orchestration.store.threads import Wait
 from workflow_orchestration.worker.saver import FencedSaver
-from workflow_orchestration.workflows.common.context import RunContext
+from workflow_orchestration.workflows.common.context import NO_AGENTS, Agents, RunContext
 from workflow_orchestration.workflows.registry import WORKFLOWS, Workflow
 
-#: Supersteps of one run; LangGraph's own default (10,007) lets a loop run for hours.
-RECURSION_LIMIT = 50
+#: Supersteps of one run; LangGraph's own default (10,007) lets a loop run for hours. A talk of agents takes up to four
+#: for each of its hand-offs.
+RECURSION_LIMIT = 70
 STRICT_RESUME = "__pregel_strict_resume"
 
 
@@ -50,12 +51,22 @@ class Ended:
 class Runner:
     """Compiles each workflow once and runs claimed `run` items."""
 
-    def __init__(self, pool: Pool, notifier: Notifier, policy: Policy, *, effects_url: str, run_timeout: float) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        notifier: Notifier,
+        policy: Policy,
+        *,
+        effects_url: str,
+        run_timeout: float,
+        agents: Agents = NO_AGENTS,
+    ) -> None:
         self._pool = pool
         self._notifier = notifier
         self._policy = policy
         self._effects_url = effects_url
         self._run_timeout = run_timeout
+        self._agents = agents
         self._saver = FencedSaver(pool, [t for w in WORKFLOWS.values() for t in w.state_types])
         self._graphs: dict[str, CompiledStateGraph[Any, Any, Any, Any]] = {
             name: workflow.build().compile(checkpointer=self._saver, name=name) for name, workflow in WORKFLOWS.items()
@@ -108,6 +119,7 @@ class Runner:
             epoch=item["epoch"],
             case_id=str(item["case_id"]),
             thread_id=str(item["thread_id"]),
+            agents=self._agents,
         )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.integration.store.scene import DESK, POLICY
-from workflow_orchestration.domain.facts import Tier
-from workflow_orchestration.store import approvals
+from tests.integration.store.scene import ANN, BEN, DESK, HASH, POLICY
+from workflow_orchestration.domain.facts import Outcome, Tier
+from workflow_orchestration.store import approvals, decide
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import retrying, transaction
 
@@ -88,3 +88,35 @@ async def test_a_replayed_node_writes_its_proposal_again_over_the_same_row(scene
         await approvals.put_proposal(conn, row)
         assert (await approvals.get_proposal(conn, proposal_id))["action"] == "WAIT"
     assert len(await scene.sql("select 1 from proposals")) == 1
+
+
+async def test_the_answers_of_a_stage_replace_each_other_and_those_of_other_stages_stay(scene):
+    proposal = await scene.proposal(await scene.open())
+
+    def said(validator, outcome):
+        return Outcome(validator=validator, version="1.0", outcome=outcome, detail=f"{validator} {outcome}")
+
+    async with transaction(scene.pool) as conn:
+        await approvals.put_validations(conn, proposal, "proposal", [said("V09", "PASS"), said("V02", "FAIL")])
+        await approvals.put_validations(conn, proposal, "decision", [said("V12", "PASS")])
+        await approvals.put_validations(conn, proposal, "proposal", [said("V02", "PASS")])
+        await approvals.put_validations(conn, proposal, "delivery", [])
+        found = await approvals.validations(conn, proposal)
+    assert [(v["stage"], v["validator"], v["outcome"], v["detail"]) for v in found] == [
+        ("decision", "V12", "PASS", "V12 PASS"),
+        ("proposal", "V02", "PASS", "V02 PASS"),
+        ("proposal", "V09", "PASS", "V09 PASS"),
+    ]
+
+
+async def test_who_decided_what_is_kept_in_the_order_of_the_decisions(scene):
+    approval = await scene.approval(await scene.open(), tier=Tier.T2)
+    for person in (ANN, BEN):
+        body = {"decision": "approve", "payload_hash": HASH, "comment": f"{person.id} looked"}
+        await retrying(scene.pool, lambda c, p=person, b=body: decide.decide(c, str(approval["id"]), b, p, POLICY))
+    async with scene.pool.connection() as conn:
+        found = await approvals.decisions(conn, str(approval["id"]))
+    assert [(d["actor"], d["decision"], d["body"]["comment"]) for d in found] == [
+        ("ann", "approve", "ann looked"),
+        ("ben", "approve", "ben looked"),
+    ]

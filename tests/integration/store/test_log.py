@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.integration.store.scene import connect
+from workflow_orchestration.domain.canonical import sha256
 from workflow_orchestration.store import log, verify
 from workflow_orchestration.store.db import make_pool, retrying, transaction
 
@@ -145,9 +146,21 @@ async def test_an_export_is_read_page_by_page_without_gap_or_repeat(scene):
     assert seen == list(range(7))
 
 
-async def test_an_export_holds_only_its_period(scene):
-    await append(scene.pool, STREAM, entry("a"))
-    [at] = [e["at"] for e in await scene.entries(STREAM)]
+async def test_entries_of_one_moment_are_read_page_by_page_by_their_number(scene):
+    await append(scene.pool, STREAM, *[entry("a", n=n) for n in range(7)])
+    seen, after = [], None
+    async with scene.pool.connection() as conn:
+        await eventually(lambda: holds(conn, 7))
+        for _ in range(3):
+            page, after = await log.period_page(conn, START, END, after=after, limit=3)
+            seen += [e["data"]["n"] for e in page]
+    assert (seen, after) == (list(range(7)), None)
+
+
+@pytest.mark.parametrize("stream", ["0190c0de-0000-7000-8000-000000000001", STREAM])
+async def test_an_export_holds_only_its_period(stream, scene):
+    await append(scene.pool, stream, entry("a"))
+    [at] = [e["at"] for e in await scene.entries(stream)]
     async with scene.pool.connection() as conn:
         await eventually(lambda: holds(conn, 1))
         assert len(await period(conn, at, at + timedelta(seconds=1))) == 1
@@ -158,6 +171,23 @@ async def test_the_newest_numbers_of_many_streams_are_one_read(scene):
     await append(scene.pool, "x", entry("a"), entry("b"))
     async with scene.pool.connection() as conn:
         assert await log.newest(conn, ["x", "unknown", STREAM]) == {"x": 2, STREAM: 0}
+
+
+async def test_an_entry_is_told_in_the_very_form_that_is_hashed(scene):
+    await append(scene.pool, STREAM, entry("a", n=1), node_entry(1))
+    for row in await scene.entries(STREAM):
+        told = log.as_told(row)
+        hashed = {name: value for name, value in told.items() if name not in ("hash", "superseded")}
+        assert (told["hash"], told["superseded"]) == (sha256(hashed), False)
+        assert told["hash"] == log.entry_hash(row) == row["hash"]
+
+
+async def test_whether_an_entry_is_superseded_is_told_only_where_it_is_known(scene):
+    await append(scene.pool, STREAM, entry("a"))
+    async with scene.pool.connection() as conn:
+        await eventually(lambda: holds(conn, 1))
+        [row] = await period(conn)
+    assert "superseded" not in log.as_told(row)
 
 
 @pytest.mark.parametrize("role", ["api", "worker"])

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from workflow_orchestration.store import cases, log, retention, threads, work
+from workflow_orchestration.store import cases, log, model_runs, retention, threads, work
 
 pytestmark = pytest.mark.slow
 MANY = 1_000_000
@@ -38,7 +38,11 @@ where id in (select id from work_items limit 20);
 insert into log_entries (stream, seq, at, actor, type, data, prev, hash)
 select 's' || n % 200, n, now() - make_interval(secs => n), '{{}}', 't', '{{}}', '', ''
 from generate_series(1, {MANY}) n;
-analyze cases, case_references, threads, work_items, log_entries;
+insert into model_runs (thread_id, task_id, n, case_id, desk, agent, kind, model, revision, prompt_sha256, parameters,
+                        asked_at, tokens_in, tokens_out, cost)
+select {_ID}, 't', 0, {_ID}, 'desk' || n % 50, 'triage', 'decision', 'm', '', '', '{{}}',
+       now() - make_interval(mins => n % 144000), 900, 40, 0 from generate_series(1, {MANY}) n;
+analyze cases, case_references, threads, work_items, log_entries, model_runs;
 """
 
 HOT = {
@@ -67,9 +71,13 @@ HOT = {
     ),
     "prunable threads": (retention.SQL["prunable"], {"days": 90, "limit": retention.BATCH}),
     "pruned items": (retention.SQL["delete_items"], {"cases": [UUID(SOME_ID)], "threads": [SOME_ID], "days": 90}),
+    "pruned model runs": (retention.SQL["delete_model_runs"], {"threads": [SOME_ID]}),
+    "model run": (model_runs.SQL["get"], {"thread_id": SOME_ID, "task_id": "t", "n": 0}),
+    "model runs of a case": (model_runs.SQL["of_case"], {"case_id": SOME_ID}),
+    "used of a budget": (model_runs.SQL["used"], {"desk": "desk10", "case_id": SOME_ID}),
     "anchor": (log.SQL["heads_since"], {"since": NOW - timedelta(minutes=1)}),
 }
-LARGE = {"cases", "case_references", "threads", "work_items", "log_entries"}
+LARGE = {"cases", "case_references", "threads", "work_items", "log_entries", "model_runs"}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ _LEFT = {
     "checkpoints": "select count(*) as n from checkpoints where thread_id = %(t)s",
     "blobs": "select count(*) as n from checkpoint_blobs where thread_id = %(t)s",
     "writes": "select count(*) as n from checkpoint_writes where thread_id = %(t)s",
+    "runs": "select count(*) as n from model_runs where thread_id = %(t)s",
     "items": "select count(*) as n from work_items where case_id = %(c)s",
 }
 _CHECKPOINT = """
@@ -22,6 +23,8 @@ insert into checkpoints (thread_id, checkpoint_id, checkpoint, metadata) values 
 insert into checkpoint_blobs (thread_id, channel, version, type) values (%(t)s, 'p', '1', 'null');
 insert into checkpoint_writes (thread_id, checkpoint_id, task_id, idx, channel, blob)
 values (%(t)s, 'c', 't', 0, 'p', '');
+insert into model_runs (thread_id, task_id, n, case_id, desk, agent, kind, model, revision, prompt_sha256, parameters,
+tokens_in, tokens_out, cost) values (%(t)s, 't', 0, %(c)s, 'd', 'triage', 'decision', 'm', '', '', '{}', 1, 1, 0);
 """
 
 
@@ -31,7 +34,7 @@ async def ended(scene, *, days: int):
     async with transaction(scene.pool) as conn:
         for statement in _CHECKPOINT.split(";\n"):
             if statement.strip():
-                await conn.execute(statement, {"t": opened.thread})
+                await conn.execute(statement, {"t": opened.thread, "c": opened.case})
     await end(scene, opened, days=days)
     return opened
 
@@ -59,7 +62,7 @@ async def hold(scene, opened, *, held: bool) -> None:
         await cases.change(conn, opened.case, log.WORKER, "case.held", legal_hold=held)
 
 
-ALL = {"checkpoints": 1, "blobs": 1, "writes": 1, "items": 1}
+ALL = {"checkpoints": 1, "blobs": 1, "writes": 1, "runs": 1, "items": 1}
 NONE = dict.fromkeys(ALL, 0)
 
 

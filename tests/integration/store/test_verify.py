@@ -181,3 +181,66 @@ async def test_a_log_longer_than_a_page_is_verified_to_its_end(scene, tamper):
     assert await findings(scene) == []
     tamper("update log_entries set type = 'x' where stream = 'long' and seq = 599")
     assert await findings(scene) == [("changed", "long", 599)]
+
+
+#: What an owner may do to stream a, and the sentence that names it.
+SENTENCES = {
+    "delete from log_entries where stream = 'a' and seq in (2, 3)": "entries 2 to 3 are missing",
+    "delete from log_entries where stream = 'a' and seq > 3": "entries 4 to 5 are gone",
+    "update log_entries set prev = 'x' where stream = 'a' and seq = 3": "it does not follow the entry before it",
+    "update log_entries set type = 'x' where stream = 'a' and seq = 3": "its content (x) does not give its hash",
+    "update log_streams set head = 'x' where stream = 'a'": "the stream's head is not its last entry's hash",
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), SENTENCES.items(), ids=SENTENCES.values())
+async def test_each_finding_says_what_is_wrong_in_a_sentence(change, sentence, scene, written, tamper):
+    tamper(change)
+    async with scene.pool.connection() as conn:
+        report = await verify.verify(conn, {})
+    assert report.findings[0].detail == sentence
+
+
+async def test_what_only_the_anchor_shows_is_said_in_a_sentence(scene, written, tamper):
+    hashes = {e["seq"]: e["hash"] for e in await scene.entries("a")}
+    anchored = {"a": {**hashes, 5: "sha256:other", 9: "sha256:later"}, "gone": {1: "sha256:x"}}
+    async with scene.pool.connection() as conn:
+        report = await verify.verify(conn, anchored)
+    assert [(f.kind, f.seq, f.detail) for f in report.findings] == [
+        ("rewritten", 5, "the chain is consistent, but the anchor saw another entry"),
+        ("truncated", 6, "the anchor saw entry 9"),
+        ("deleted", 0, "the anchor knows this stream; the database does not"),
+    ]
+    assert (report.valid, report.anchors) == (False, 7)
+
+
+async def test_one_streams_report_counts_its_own_anchors_and_misses_no_other(scene, written):
+    anchored = {"a": {1: (await scene.entries("a"))[0]["hash"]}, "b": {7: "sha256:x"}, "gone": {1: "sha256:x"}}
+    async with scene.pool.connection() as conn:
+        report = await verify.verify(conn, anchored, stream="a")
+    assert report.as_dict() == {"valid": True, "streams": 1, "entries": 5, "anchors": 1, "findings": ()}
+
+
+async def test_a_log_of_more_streams_than_a_page_is_verified_to_its_end(scene, tamper):
+    async with transaction(scene.pool) as conn:
+        for n in range(501):
+            await log.append(conn, f"s{n:03}", [log.Entry("said", log.WORKER)])
+    tamper("update log_entries set type = 'x' where stream = 's500'")
+    async with scene.pool.connection() as conn:
+        report = await verify.verify(conn, {})
+    assert (report.streams, report.entries) == (501, 501)
+    assert [(f.kind, f.stream) for f in report.findings] == [("changed", "s500")]
+
+
+async def test_entries_whose_counter_was_removed_are_named_when_their_stream_is_asked_for(scene, written, tamper):
+    tamper("delete from log_streams where stream = 'b'")
+    assert [f[:2] for f in await findings(scene, stream="b")] == [("unchained", "b")]
+    assert await findings(scene, stream="a") == []
+
+
+def test_a_line_still_being_written_is_no_anchor_yet(tmp_path):
+    file = tmp_path / "heads.jsonl"
+    file.write_text('{"heads": {"a": [1, "x"]}}\n{"heads": {"a": [2, "y"], "b": [1, "z"]}}\n{"heads": {"a": [3')
+    assert verify.read_anchors(file) == {"a": {1: "x", 2: "y"}, "b": {1: "z"}}
+    assert verify.read_anchors(None) == {}
+    assert verify.read_anchors(tmp_path / "none") == {}

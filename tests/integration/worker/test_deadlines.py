@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.integration.store.scene import ANN, DESK, HASH, POLICY
+from workflow_orchestration.domain.canonical import plain
 from workflow_orchestration.domain.errors import LeaseLost, PlatformError
 from workflow_orchestration.domain.facts import Tier
-from workflow_orchestration.store import cases, decide, threads, work
+from workflow_orchestration.store import cases, decide, log, threads, work
 from workflow_orchestration.store.approvals import Policy
 from workflow_orchestration.store.db import retrying, transaction
 from workflow_orchestration.worker import deadlines
@@ -111,10 +113,18 @@ async def test_an_expiry_that_races_a_decision_has_exactly_one_outcome(scene):
 async def test_an_expiry_is_told_to_the_log_and_to_the_webhooks(scene, opened):
     approval = await scene.approval(opened)
     await fire(scene, opened, "approval_expiry", str(approval["id"]), HOOK)
-    types = [e["type"] for e in await scene.entries(opened.case)]
-    assert types[-2:] == ["approval.opened", "approval.expired"]
-    hooks = await scene.sql("select type from effects where kind = 'webhook' order by type")
-    assert [h["type"] for h in hooks] == ["approval.expired", "approval.opened"]
+    opening, entry = (await scene.entries(opened.case))[-2:]
+    assert [opening["type"], entry["type"]] == ["approval.opened", "approval.expired"]
+    _, successor = await approvals_of(scene)
+    told = {"approval_id": str(approval["id"]), "successor": str(successor["id"]), "tier": "T2"}
+    assert (entry["actor"], entry["data"]) == (log.WORKER, told)
+    hooks = await scene.sql("select type, receiver, payload from effects where kind = 'webhook' order by type")
+    assert [(h["type"], h["receiver"]) for h in hooks] == [
+        ("approval.expired", "http://hook"),
+        ("approval.opened", "http://hook"),
+    ]
+    body = json.loads(hooks[0]["payload"])
+    assert (body["case_id"], body["data"]) == (opened.case, told)
 
 
 @pytest.mark.parametrize("decided", [False, True])
@@ -123,9 +133,15 @@ async def test_a_warning_is_sent_only_while_the_approval_is_pending(decided, sce
     if decided:
         await approve(scene, approval)
     await fire(scene, opened, "approval_expiring", str(approval["id"]), HOOK)
-    hooks = await scene.sql("select type, payload from effects where kind = 'webhook'")
-    assert [h["type"] for h in hooks] == ([] if decided else ["approval.expiring"])
-    assert all(str(approval["id"]) in h["payload"] for h in hooks)
+    hooks = await scene.sql("select type, receiver, payload from effects where kind = 'webhook'")
+    warnings = [e for e in await scene.entries(opened.case) if e["type"] == "approval.expiring"]
+    assert [(h["type"], h["receiver"]) for h in hooks] == ([] if decided else [("approval.expiring", "http://hook")])
+    assert len(warnings) == len(hooks)
+    told = {"approval_id": str(approval["id"]), "tier": "T1", "expires_at": plain(approval["expires_at"])}
+    for hook, entry in zip(hooks, warnings, strict=True):
+        body = json.loads(hook["payload"])
+        assert (body["case_id"], body["data"], entry["data"]) == (opened.case, told, told)
+        assert entry["actor"] == log.WORKER
 
 
 # -- waits --------------------------------------------------------------------------------------------------
@@ -149,6 +165,12 @@ async def test_a_timeout_after_the_answer_does_nothing(scene, opened):
     assert wait["answer"] == {"type": "first"}
 
 
+async def test_the_timer_of_a_wait_that_is_gone_does_nothing(scene, opened):
+    await scene.waiting(opened, "external", interrupt="other")
+    await fire(scene, opened, "external_timeout", "gone")
+    assert await scene.live_runs(opened.thread) == []
+
+
 async def test_two_workers_with_one_timer_do_it_once(scene, opened):
     interrupt = await scene.waiting(opened, "external", ref="s:0")
     item = await timer(scene, opened, "external_timeout", interrupt)
@@ -166,10 +188,13 @@ async def test_a_case_expires_only_at_the_deadline_its_opener_gave(deadline, sta
     if deadline:
         await scene.sql(f"update cases set expires_at = now() + interval '{deadline}'")
     await fire(scene, opened, "case_expiry")
-    case = await scene.case(opened.case)
+    case, last = await scene.case(opened.case), (await scene.entries(opened.case))[-1]
     assert (case["status"], (await scene.thread(opened.thread))["state"]) == (
         status,
         "ended" if status != "open" else "live",
+    )
+    assert (last["type"], last["actor"] == log.WORKER) == (
+        ("case.ended", True) if status == "expired" else ("case.opened", False)
     )
 
 
@@ -188,7 +213,7 @@ async def test_a_running_case_is_stopped_at_its_deadline(scene, opened):
 
 async def test_an_unknown_timer_is_an_error_and_not_done(scene, opened):
     item = await timer(scene, opened, "tea_time")
-    with pytest.raises(ValueError, match="tea_time"):
+    with pytest.raises(ValueError, match="no timer is called 'tea_time'"):
         await retrying(scene.pool, lambda c: deadlines.run(c, item, POLICY))
     assert (await scene.item(str(item["id"])))["status"] == "running"
 

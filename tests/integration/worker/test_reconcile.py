@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from uuid import UUID
 
 import pytest
 
 from workflow_orchestration.store import threads
 from workflow_orchestration.store.db import transaction
 from workflow_orchestration.worker import runs
+from workflow_orchestration.worker.metrics import ITEMS
 from workflow_orchestration.worker.reconcile import reconcile
 
 ATTEMPTS = 5
@@ -47,7 +50,21 @@ async def test_a_healthy_database_is_left_alone(scene, opened):
 async def test_a_live_thread_that_nobody_runs_gets_a_run(scene, opened):
     await scene.run_done(opened)
     assert await mend(scene) == 1
-    assert [r["payload"] for r in await scene.live_runs(opened.thread)] == [{"continue": True}]
+    [run] = await scene.live_runs(opened.thread)
+    assert (run["payload"], str(run["case_id"])) == ({"continue": True}, opened.case)
+
+
+async def test_a_thread_that_ended_since_it_was_looked_at_is_left_alone(scene, opened, monkeypatch):
+    seen = await scene.thread(opened.thread)
+
+    async def stuck(conn):
+        return [seen]
+
+    await scene.run_done(opened)
+    await scene.sql("update threads set state = 'ended', outcome = 'failed'")
+    monkeypatch.setattr(threads, "stuck", stuck)
+    assert await mend(scene) == 0
+    assert await scene.live_runs(opened.thread) == []
 
 
 async def test_a_pending_effect_that_nobody_delivers_gets_a_delivery(scene, opened):
@@ -55,9 +72,21 @@ async def test_a_pending_effect_that_nobody_delivers_gets_a_delivery(scene, open
     await scene.sql("update work_items set status = 'done' where kind = 'deliver'")
     assert await mend(scene) == 1
     [item] = await scene.sql(
-        "select effect_id, thread_id from work_items where kind = 'deliver' and status = 'pending'"
+        "select effect_id, thread_id, case_id from work_items where kind = 'deliver' and status = 'pending'"
     )
-    assert (item["effect_id"], str(item["thread_id"])) == (effect["id"], opened.thread)
+    assert (item["effect_id"], str(item["thread_id"]), str(item["case_id"])) == (
+        effect["id"],
+        opened.thread,
+        opened.case,
+    )
+
+
+async def test_a_pending_effect_of_no_thread_gets_a_delivery_too(scene, opened):
+    await scene.effect(opened, "file:/nowhere", thread_id=None)
+    await scene.sql("update work_items set status = 'done' where kind = 'deliver'")
+    assert await mend(scene) == 1
+    [item] = await scene.sql("select thread_id from work_items where kind = 'deliver' and status = 'pending'")
+    assert item["thread_id"] is None
 
 
 async def test_a_wait_whose_matter_happened_is_settled(scene, opened):
@@ -140,9 +169,15 @@ async def test_a_delivery_that_used_up_its_attempts_is_refused_visibly(scene, op
     [item] = await scene.sql("select id from work_items where kind = 'deliver'")
     await crash(scene, str(item["id"]), ATTEMPTS)
     assert await mend(scene) == 1
-    refused = await scene.effect_now(effect["id"])
-    assert (refused["state"], refused["refusal"]["rule"]) == ("refused", "attempts")
-    assert (await scene.entries(opened.case))[-1]["type"] == "effect.refused"
+    refused, why = await scene.effect_now(effect["id"]), "5 attempts were used up; last error: the worker died"
+    assert (refused["state"], refused["refusal"]) == ("refused", {"rule": "attempts", "detail": why})
+    dead = await scene.item(str(item["id"]))
+    assert (dead["status"], dead["error"]) == ("dead", why)
+    entry = (await scene.entries(opened.case))[-1]
+    assert (entry["type"], entry["data"]) == (
+        "effect.refused",
+        {"effect_id": str(effect["id"]), "rule": "attempts", "detail": why},
+    )
     assert await mend(scene) == 0  # not queued again by itself
 
 
@@ -151,8 +186,10 @@ async def test_a_dead_delivery_is_told_to_the_webhooks(scene, opened):
     [item] = await scene.sql("select id from work_items where kind = 'deliver'")
     await crash(scene, str(item["id"]), ATTEMPTS)
     await reconcile(scene.pool, max_attempts=ATTEMPTS, webhook_urls=["file:/hooks"])
-    [hook] = await scene.sql("select type from effects where kind = 'webhook'")
-    assert hook["type"] == "effect.refused"
+    [hook] = await scene.sql("select type, receiver, payload from effects where kind = 'webhook'")
+    body, entry = json.loads(hook["payload"]), (await scene.entries(opened.case))[-1]
+    assert (hook["type"], hook["receiver"]) == ("effect.refused", "file:/hooks")
+    assert (body["case_id"], body["data"]) == (opened.case, entry["data"])
 
 
 async def test_a_timer_that_used_up_its_attempts_is_told_to_a_supervisor(scene, opened):
@@ -163,6 +200,34 @@ async def test_a_timer_that_used_up_its_attempts_is_told_to_a_supervisor(scene, 
     )
     await crash(scene, str(item["id"]), ATTEMPTS)
     assert await mend(scene) == 1
-    [task] = await scene.sql("select role, text from tasks")
-    assert task["role"] == "ops_supervisor"
-    assert "approval_expiry" in task["text"]
+    [task] = await scene.sql("select role, kind, source, case_id, thread_id, text from tasks")
+    why = "5 attempts were used up; last error: the worker died"
+    assert task == {
+        "role": "ops_supervisor",
+        "kind": "failed",
+        "source": str(item["id"]),
+        "case_id": UUID(opened.case),
+        "thread_id": None,
+        "text": f"The timer approval_expiry could not be carried out: {why}.",
+    }
+    dead = await scene.item(str(item["id"]))
+    assert (dead["status"], dead["error"]) == ("dead", why)
+
+
+async def test_what_an_item_died_of_is_told(scene, opened):
+    await crash(scene, opened.run, ATTEMPTS)
+    await scene.sql("update work_items set error = 'ValueError: no isin' where id = %(id)s", id=opened.run)
+    await mend(scene)
+    why = "5 attempts were used up; last error: ValueError: no isin"
+    [task] = await scene.sql("select text from tasks")
+    assert task["text"] == f"The case failed: {why}. Find the cause, then reopen it."
+    ended = (await scene.entries(opened.case))[-1]
+    assert (ended["type"], ended["data"]["error"], ended["data"]["status"]) == ("case.ended", why, "failed")
+    assert (await scene.item(opened.run))["error"] == "ValueError: no isin"
+
+
+async def test_the_dead_are_counted_by_kind(scene, opened):
+    before = ITEMS.labels("run", "dead")._value.get()
+    await crash(scene, opened.run, ATTEMPTS)
+    await mend(scene)
+    assert ITEMS.labels("run", "dead")._value.get() == before + 1

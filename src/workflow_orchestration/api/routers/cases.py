@@ -25,12 +25,13 @@ from workflow_orchestration.api.schemas.cases import (
     CaseReopen,
     CaseSummary,
     CaseView,
+    SweepProgress,
 )
 from workflow_orchestration.api.schemas.common import Said
 from workflow_orchestration.api.services import Use
 from workflow_orchestration.domain.errors import NotFound, NotOwner
 from workflow_orchestration.domain.roles import Operation, Principal
-from workflow_orchestration.store import cases, casework, lifecycle, views
+from workflow_orchestration.store import cases, casework, lifecycle, sweeps, views
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=Endpoint)
 Responses = dict[int | str, dict[str, Any]]
@@ -107,6 +108,17 @@ async def get_case(
     if wait:
         await streams.until_ended(use, str(case_id), who, seconds=wait)
     return await use.read(lambda conn: views.case(conn, str(case_id), who))
+
+
+@router.get(
+    "/{case_id}/progress",
+    response_model=SweepProgress,
+    summary="How far the groups of a sweep are",
+    responses=documented(NotFound),
+)
+async def get_progress(case_id: UUID, use: Use, who: Annotated[Principal, allowed(Operation.CASE_READ)]) -> Any:
+    """A sweep opens one case for each group of exceptions; this counts them, and lists those that you may see."""
+    return await use.read(lambda conn: sweeps.progress(conn, str(case_id), who))
 
 
 @router.post(

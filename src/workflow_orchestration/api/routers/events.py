@@ -46,12 +46,14 @@ async def case_events(
     after: Number = None,
     last_event_id: LastId = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    tokens: Annotated[bool, Query(description="Also what agents are writing just now, as `agent.token`.")] = False,
 ) -> Any:
     """`text/event-stream` follows the case from any entry and closes after the event `end`; heartbeats are comments.
+    Events `agent.token`, if asked for, have no id: an answer while it is written, unchecked, and perhaps lost.
     With `Accept: application/json`: one page of entries."""
     start = last_event_id if last_event_id is not None else after or 0
     if "application/json" in request.headers.get("accept", ""):
         return await use.read(lambda conn: views.log_page(conn, str(case_id), who, after=start, limit=limit))
     await use.read(lambda conn: cases.get_visible(conn, str(case_id), who))
-    follow = streams.follow(use, str(case_id), who, after=start, until=request.state.token_until)
+    follow = streams.follow(use, str(case_id), who, after=start, until=request.state.token_until, aloud=tokens)
     return EventSourceResponse(follow, ping=use.settings.stream_heartbeat_seconds, send_timeout=SEND_SECONDS, sep="\n")

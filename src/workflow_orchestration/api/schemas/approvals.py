@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from workflow_orchestration.api.schemas.common import Object, View
+from workflow_orchestration.domain.commentary import Commentary
 from workflow_orchestration.domain.decisions import Verb
 from workflow_orchestration.domain.roles import Role
 
@@ -72,6 +73,7 @@ class ApprovalView(ApprovalInCase):
     evidence: list[Object]
     validations: list[ValidationView]
     editable: list[str]
+    commentary: Commentary | None = Field(None, description="What agents said of it: part of what is approved.")
     allowed_decisions: list[Verb] = Field(description="What you may answer now.")
     cutoff_at: datetime | None = None
     content: Object = Field(description="All that was shown and hashed.")

@@ -14,6 +14,7 @@ from workflow_orchestration.api.schemas.common import Body, Comment, Moment, Obj
 from workflow_orchestration.api.schemas.effects import EffectView
 from workflow_orchestration.api.schemas.tasks import TaskView
 from workflow_orchestration.domain.cases import CaseStatus
+from workflow_orchestration.domain.commentary import Commentary
 from workflow_orchestration.domain.workflows import WORKFLOWS
 
 #: Ways to end after which a scheduler may start the same job again; a resolved or rejected case is never repeated.
@@ -123,6 +124,7 @@ class ProposalView(View):
 class CaseView(CaseSummary):
     input: Object
     findings: Object = Field(description="What investigation found, by topic.")
+    commentary: Commentary | None = Field(None, description="What agents said; `degraded`: why they said nothing.")
     diff: list[Object] = Field(description="Fields as each side states them.")
     proposal: ProposalView | None = Field(None, description="The newest one of the current thread.")
     approvals: list[ApprovalInCase]
@@ -191,3 +193,25 @@ class CaseHold(Body):
 
 class CaseComment(Body):
     text: Comment
+
+
+class GroupProgress(View):
+    id: UUID
+    account: str
+    root_cause: str | None = None
+    title: str
+    desk: str
+    status: CaseStatus
+    phase: str
+    owner_role: str | None = None
+    instructions: int
+
+
+class SweepProgress(View):
+    case_id: UUID
+    looked_at: int = Field(description="Settlements that the sweep looked at.")
+    groups: int
+    groups_open: int
+    instructions: int = Field(description="In groups; the others were on their course or had a case of their own.")
+    instructions_open: int
+    items: list[GroupProgress]

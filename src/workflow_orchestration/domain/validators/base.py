@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from workflow_orchestration.domain import book
 from workflow_orchestration.domain.actions.base import Assessment, Step
+from workflow_orchestration.domain.commentary import Commentary
 from workflow_orchestration.domain.facts import DiffRow, Facts, Outcome, Tier
 from workflow_orchestration.domain.records import MessageItem
 
@@ -34,6 +35,9 @@ class Context(BaseModel):
     steps: tuple[Step, ...] = ()
     #: The instruction that would stand instead of ours, if any.
     replacement: book.Instruction | None = None
+    #: What agents said of it, and the words of each piece of evidence that they may cite, by id.
+    commentary: Commentary | None = None
+    evidence: dict[str, str] = {}
 
     #: Decision stage: ids of people. `makers`: who captured, instructed or edited; `earlier`: who decided already.
     decider: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflow_orchestration.domain import calendars, codes, injection, playbook, sanctions
+from workflow_orchestration.domain import calendars, codes, injection, judging, playbook, sanctions
 from workflow_orchestration.domain.actions import ACTIONS
 from workflow_orchestration.domain.cases import same_status
 from workflow_orchestration.domain.validators.base import Context, Verdict, verdict
@@ -42,8 +42,13 @@ def screening(context: Context) -> Verdict:
 
 
 def grounding(context: Context) -> Verdict:
-    """V10: every fact in a model's text stands in the evidence."""
-    return "NOT_APPLICABLE", "no model text in this proposal"
+    """V10: every fact in a model's text stands in the evidence that it cites."""
+    said = context.commentary
+    if said is None or not said.statements():
+        return "NOT_APPLICABLE", "no model text in this proposal"
+    held = {**context.evidence, **{e.id: f"{e.source}\n{e.excerpt}" for e in said.evidence}}
+    faults = [fault for s in said.statements() if (fault := judging.loose(s.text, s.evidence, held))]
+    return verdict(faults, f"{len(said.statements())} texts of agents state only what their evidence states")
 
 
 def in_enum(context: Context) -> Verdict:

@@ -28,6 +28,15 @@ def replace(model: type[M]) -> Callable[[M | None, M], M]:
     return reduce
 
 
+def merge(model: type[M], combine: Callable[[M | None, M], M]) -> Callable[[M | None, M], M]:
+    """A reducer for branches that run side by side: `combine` must not depend on their order."""
+
+    def reduce(old: M | None, new: M) -> M:
+        return combine(old, _valid(model, new, "a reducer"))
+
+    return reduce
+
+
 def checked(schema: type[Any], update: Any, node: str) -> dict[str, Any]:
     """A node's update, or InvalidUpdate naming node, channel and cause."""
     if not isinstance(update, dict):

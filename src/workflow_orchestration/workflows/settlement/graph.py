@@ -2,6 +2,10 @@
 
     investigate -> propose -> (gate -> decide) -> act -> wait -> answer -> next ... -> close
 
+Where a model is configured, agents talk about the case before the proposal; `supervisor` hands it from one to the next:
+
+    investigate -> supervisor <-> triage, investigator (-> look_up, side by side -> weigh), resolver, comms, critic
+
 A thread pauses in three ways only (approval, delivery/confirmation, task), each a node without side effects.
 """
 
@@ -12,12 +16,14 @@ from typing import Any, Literal
 from langgraph.graph import END, START, StateGraph
 
 from workflow_orchestration.workflows.common.context import RunContext
-from workflow_orchestration.workflows.settlement import nodes
+from workflow_orchestration.workflows.settlement import agents, nodes, proposing
 from workflow_orchestration.workflows.settlement.state import State
 
 
-def after_investigation(state: State) -> Literal["close", "propose"]:
-    return "close" if state["progress"].outcome else "propose"
+def after_investigation(state: State) -> Literal["close", "supervisor", "propose"]:
+    if state["progress"].outcome:
+        return "close"
+    return "supervisor" if state["talk"].on else "propose"
 
 
 def after_proposal(state: State) -> Literal["act", "ask_approval", "next_step"]:
@@ -28,13 +34,15 @@ def after_proposal(state: State) -> Literal["act", "ask_approval", "next_step"]:
     return "act" if progress.steps else "next_step"
 
 
-def after_decision(state: State) -> Literal["act", "next_step", "investigate", "propose", "wait_task", "close"]:
+def after_decision(
+    state: State,
+) -> Literal["act", "next_step", "investigate", "supervisor", "propose", "wait_task", "close"]:
     progress = state["progress"]
     match progress.answer["type"]:
         case "approve":
             return "act" if progress.steps else "next_step"
         case "reject":
-            return "close" if progress.outcome else "propose"
+            return after_investigation(state)
         case "edit":
             return "propose"
         case "request_info":
@@ -75,7 +83,8 @@ def after_step(state: State) -> Literal["act", "close", "investigate"]:
 def build() -> StateGraph[State, RunContext, State, State]:
     graph: Any = StateGraph(State, context_schema=RunContext)
     graph.add_node("investigate", nodes.investigate)
-    graph.add_node("propose", nodes.propose_action)
+    _add_agents(graph)
+    graph.add_node("propose", proposing.propose_action)
     graph.add_node("ask_approval", nodes.ask_approval)
     graph.add_node("take_decision", nodes.take_decision)
     graph.add_node("act", nodes.act)
@@ -98,3 +107,16 @@ def build() -> StateGraph[State, RunContext, State, State]:
     graph.add_conditional_edges("next_step", after_step)
     graph.add_edge("close", END)
     return graph  # type: ignore[no-any-return]
+
+
+def _add_agents(graph: Any) -> None:
+    """Every agent's turn ends at the supervisor, or at the proposal when there is nothing to wait for any more."""
+    graph.add_node("supervisor", agents.supervisor)
+    graph.add_conditional_edges("supervisor", agents.after_supervisor)
+    for name in ("triage", "resolver", "comms", "critic", "weigh"):
+        graph.add_node(name, getattr(agents, name))
+        graph.add_conditional_edges(name, agents.after_agent)
+    graph.add_node("investigator", agents.investigator)
+    graph.add_node("look_up", agents.look_up)
+    graph.add_conditional_edges("investigator", agents.after_investigator, ["look_up", "supervisor", "propose"])
+    graph.add_edge("look_up", "weigh")

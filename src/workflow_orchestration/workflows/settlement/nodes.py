@@ -8,18 +8,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from workflow_orchestration.domain import codes, messages, projection, propose, triage
+from workflow_orchestration.domain import codes, messages, projection, triage
 from workflow_orchestration.domain.actions import ACTIONS
 from workflow_orchestration.domain.actions.base import Assessment, Step
 from workflow_orchestration.domain.canonical import plain
 from workflow_orchestration.domain.errors import InvalidRequest
-from workflow_orchestration.domain.facts import Facts, Tier
 from workflow_orchestration.store import approvals, book, cases, effects, log, tasks
 from workflow_orchestration.workflows.common import gate
 from workflow_orchestration.workflows.common.context import Node, node
 from workflow_orchestration.workflows.settlement.gather import Gathered, gather
+from workflow_orchestration.workflows.settlement.proposing import compare
 from workflow_orchestration.workflows.settlement.rank import Rank, rank
-from workflow_orchestration.workflows.settlement.state import Progress, State
+from workflow_orchestration.workflows.settlement.state import Looked, Progress, State, Talk
 
 Update = dict[str, Any]
 #: The third reject ends the case.
@@ -42,15 +42,24 @@ async def investigate(state: State, node: Node) -> Update:
     ranked = rank(found.facts, assessment)
     await _show_findings(node, found, assessment, ranked)
     over = _over(found, assessment)
-    return _to(
-        progress,
-        seen_seq=found.seen_seq,
-        outcome="resolved" if over else None,
-        reason=over or "",
-        answer={},
-        waits_for=None,
-        step=0,
-    )
+    return {
+        **_to(
+            progress,
+            seen_seq=found.seen_seq,
+            outcome="resolved" if over else None,
+            reason=over or "",
+            answer={},
+            waits_for=None,
+            step=0,
+        ),
+        **_new_talk(node),
+    }
+
+
+def _new_talk(node: Node) -> Update:
+    """Agents, where there is a model, begin anew with what is known now."""
+    agents = node.context.agents
+    return {"talk": Talk(on=agents.gateway is not None, shadow=agents.shadow), "looked": Looked(anew=True)}
 
 
 def _over(found: Gathered, assessment: Assessment) -> str | None:
@@ -89,104 +98,6 @@ async def _show_findings(node: Node, found: Gathered, assessment: Assessment, ra
     )
 
 
-# -- propose ------------------------------------------------------------------------------------------------
-
-
-@node(State)
-async def propose_action(state: State, node: Node) -> Update:
-    """Compute, validate, store and hash one action: before the gate, so that people decide on exactly this."""
-    progress = state["progress"]
-    found = await gather(node.conn, node.context.case_id, rejected=progress.rejected)
-    assessment = triage.assess(found.facts)
-    proposal, makers = _choose(progress, found.facts, assessment, node)
-    proposal_id = await _store(node, found, proposal, makers)
-    blocked = proposal.blocked_by()
-    if blocked:
-        why = "; ".join(f"{o.validator} {o.outcome}: {o.detail}" for o in blocked)
-        node.log("proposal.blocked", {"proposal_id": proposal_id, "action": proposal.action, "why": why})
-        proposal = _task_instead(found.facts, assessment, f"{proposal.action} is blocked by {why}")
-        proposal_id = await _store(node, found, proposal, makers)
-    await node.change_case(
-        "case.proposed",
-        {
-            "action": proposal.action,
-            "tier": proposal.tier.value,
-            "proposal_id": proposal_id,
-            "payload_hash": proposal.payload_hash,
-        },
-        phase="PROPOSED",
-    )
-    return _to(
-        progress,
-        proposal_id=proposal_id,
-        payload_hash=proposal.payload_hash,
-        tier=proposal.tier.value,
-        action=proposal.action,
-        steps=len(proposal.steps),
-        step=0,
-        seen_seq=found.seen_seq,
-        makers=makers,
-        source=proposal_id if proposal.tier is Tier.T0 else None,
-        answer={"blocked": bool(blocked)},
-    )
-
-
-def _choose(
-    progress: Progress, facts: Facts, assessment: Assessment, node: Node
-) -> tuple[propose.Proposal, tuple[str, ...]]:
-    """A person's edit if there is one (its author becomes a maker), else what the playbook says."""
-    edit = progress.answer if progress.answer.get("type") == "edit" else None
-    if edit is None or progress.action is None:
-        return propose.propose(facts, assessment), progress.makers
-    makers = tuple(dict.fromkeys((*progress.makers, str(edit["by"]))))
-    try:
-        computed = ACTIONS[progress.action].propose(facts, assessment)
-        if computed is None:
-            raise InvalidRequest(f"{progress.action} no longer fits what is on file")
-        return propose.rebuild(facts, assessment, progress.action, {**plain(computed), **edit["params"]}), makers
-    except InvalidRequest as error:
-        node.log("edit.dropped", {"why": error.detail, "by": edit["by"]})
-        return propose.propose(facts, assessment), makers
-
-
-def _task_instead(facts: Facts, assessment: Assessment, why: str) -> propose.Proposal:
-    task = ACTIONS["TASK"].propose(facts, assessment)
-    assert task is not None
-    params = plain(task)
-    return propose.rebuild(facts, assessment, "TASK", {**params, "reason": f"{why}. {params['reason']}"[:1000]})
-
-
-async def _store(node: Node, found: Gathered, proposal: propose.Proposal, makers: tuple[str, ...]) -> str:
-    proposal_id = node.key(proposal.action)
-    known = (
-        found.facts.trade and found.facts.trade.captured_by,
-        found.facts.instruction and found.facts.instruction.instructed_by,
-    )
-    action = ACTIONS[proposal.action]
-    content = {
-        **plain(proposal),
-        "gates": {k: list(v) for k, v in action.gates.items()},
-        "editable": list(action.editable),
-        "ends_case": action.ends_case,
-    }
-    await approvals.put_proposal(
-        node.conn,
-        approvals.ProposalRow(
-            id=proposal_id,
-            case_id=node.context.case_id,
-            thread_id=node.context.thread_id,
-            action=proposal.action,
-            tier=proposal.tier,
-            content=content,
-            payload_hash=proposal.payload_hash,
-            makers=tuple(dict.fromkeys([*makers, *(m for m in known if m)])),
-            seen_seq=found.seen_seq,
-        ),
-    )
-    await approvals.put_validations(node.conn, proposal_id, "proposal", proposal.outcomes)
-    return proposal_id
-
-
 # -- ask people ---------------------------------------------------------------------------------------------
 
 
@@ -207,6 +118,7 @@ async def take_decision(state: State, node: Node) -> Update:
     """What the decision means for the thread; approve and edit need nothing here but their phase."""
     progress = state["progress"]
     answer = progress.answer
+    compare(state, node)
     match answer["type"]:
         case "approve":
             await node.change_case("case.approved", {"by": answer["by"], "action": progress.action}, phase="APPROVED")
@@ -232,7 +144,7 @@ async def _rejected(progress: Progress, node: Node) -> Update:
     )
     if len(rejected) >= MAX_REJECTS:
         return _to(progress, rejected=rejected, outcome="rejected", reason=f"rejected {len(rejected)} times")
-    return _to(progress, rejected=rejected)
+    return {**_to(progress, rejected=rejected), **_new_talk(node)}
 
 
 async def _ask_somebody(progress: Progress, node: Node) -> Update:

@@ -1,0 +1,84 @@
+"""A proof as a page: what was played, what was refused, what came of it, and what it does not show."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.adversary.proof import Result
+
+_RULES = {
+    "V10": "a number, date, amount, account or reference that the cited evidence does not state",
+    "CITED": "evidence that does not exist",
+    "V11": "an action that code has not computed as admissible",
+    "V15": "a text that reads like an instruction, or a draft where a narrative does",
+    "HANDOFF": "a turn for somebody who has none",
+    "CAUSE": "a root cause that does not exist",
+    "SLOTS": "a placeholder that nothing on file fills",
+    "HOPS": "no end within twelve hand-offs: a supervisor takes over",
+}
+
+
+def markdown(result: Result) -> str:
+    tally, order = result.tally, result.order
+    verdict = "No rule was broken, and every case ended or waits for somebody." if not tally.breaches else (
+        f"{len(tally.breaches)} breaches.")  # fmt: skip
+    played = (
+        "the adversary (tests/adversary), all behaviours mixed"
+        if order.base_url is None
+        else f"{order.model}, a real server"
+    )
+    facts: dict[str, Any] = {
+        "cases": tally.cases,
+        "breaches": len(tally.breaches),
+        "people asked on an agent's pick": f"{tally.by_agent} ({100 * tally.by_agent / max(1, tally.cases):.0f} %)",
+        "with a narrative that gives orders": f"{tally.injected}, all flagged"
+        if not tally.breaches
+        else tally.injected,
+        "model": played,
+        "questions answered by it": result.played.total() or "not counted",
+        "seed": order.seed,
+        "duration": f"{result.seconds / 60:.1f} min",
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}",
+        "versions": f"Python {platform.python_version()}, langgraph {version('langgraph')}, "
+        f"langchain-openai {version('langchain-openai')}",
+        "processes": f"1 api, {order.workers} workers, PostgreSQL with fsync, 24 cases at once",
+    }
+    parts = [
+        "# Proof", verdict, _table(("what", "value"), facts.items()),
+        "Judged from outside alone: the API, the receiver's folder, the log. The judge shares no rule with the\n"
+        "platform; tests/integration/agents switches each rule off and sees that it then shows a breach.",
+        "## What the rules refused", _table(("rule", "refused because of", "times"), _refused(tally.refusals)),
+        "## Where the model gave no answer", _table(("why", "cases"), _unanswered(tally.refusals)),
+        "Each of these went to people with code's findings alone, and says so.",
+        "## How the cases ended", _table(("end", "cases"), tally.ends.most_common()),
+    ]  # fmt: skip
+    if result.played:
+        parts += ["## What the adversary did", _table(("behaviour", "answers"), result.played.most_common())]
+    parts += [
+        "## What this does not show",
+        "That a model is any good: the adversary's honest answers are valid and mean nothing. Number words of other\n"
+        "languages than English are not read as numbers, and a BIC in small letters is read as a word: neither can\n"
+        "become a parameter, since no parameter is a model's.",
+        f"Again: `make proof N={order.cases}`, seed {order.seed}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _refused(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    return [(rule, why, counts.get(rule, 0)) for rule, why in _RULES.items()]
+
+
+def _unanswered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted((name.removeprefix("no answer: "), n) for name, n in counts.items() if name.startswith("no answer: "))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
