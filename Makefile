@@ -32,6 +32,7 @@ test-airflow: setup ## Provider and DAGs on a real Airflow beside a real platfor
 	@airflow=$$(sh ci/airflow/setup.sh) && MYPYPATH=src/airflow_provider .venv/bin/mypy --python-executable $$airflow \
 	  --untyped-calls-exclude airflow -p workflow_orchestration_provider
 	@$(PY) -m pytest tests/airflow -q
+	@$(PY) -m tests.mutants.run airflow/
 lint: setup ## Style, types, import contracts, own linters, docs, secrets
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
