@@ -181,7 +181,7 @@ class ModelUnavailable(PlatformError):
     status = 503
     fix = "Nothing: people decide on code's findings. If it lasts, docs/howto/own-model.md explains each `reason`."
 
-    def __init__(self, detail: str, *, reason: Reason) -> None:
+    def __init__(self, detail: str = "there is no model", *, reason: Reason = "not_configured") -> None:
         super().__init__(detail, reason=reason)
         self.reason: Reason = reason
 

@@ -86,6 +86,8 @@ def no_fallback(patch) -> None:
     patch.delitem(judging.RULES, "SLOTS")
 
 
+#: All but the supervisor do as they are told; what it does is drawn anew each time.
+HONEST = dict.fromkeys(("Triage", "Lookups", "Findings", "Draft", "Critique"), "honest")
 #: Rule -> how it is switched off, what the adversary does, and the check that shows it.
 SWITCHED_OFF = {
     "V10": (no_grounding, {"Choice": "lies-about-amounts", "Triage": "invents-accounts"}, "V10"),
@@ -93,7 +95,7 @@ SWITCHED_OFF = {
     "V11": (off("V11"), {"Choice": "picks-forbidden"}, "V11"),
     "V15": (off("V15"), {"Triage": "obeys-injection", "Choice": "obeys-injection"}, "V15"),
     "injection": (no_suspicion, {}, "V15"),
-    "HANDOFF": (off("HANDOFF"), {"Handoff": "picks-forbidden"}, "CRITIC"),
+    "HANDOFF": (off("HANDOFF"), {**HONEST, "Choice": "repeats"}, "CRITIC"),
     "CAUSE": (off("CAUSE"), {"Triage": "picks-forbidden"}, "CAUSE"),
     "SLOTS": (no_fallback, {"Draft": "invents-accounts", "Choice": "repeats"}, "ENDS"),
     "HOPS": (no_bound, {"Handoff": "digresses"}, "HOPS"),
@@ -106,8 +108,9 @@ SWITCHED_OFF = {
 async def test_with_a_rule_switched_off_the_judge_shows_a_breach(prove, monkeypatch, rule):
     switch, behaviours, check = SWITCHED_OFF[rule]
     switch(monkeypatch)
-    cases = [Case(n) for n in ((3, 7, 11, 15, 19) if check == "V15" else range(0, 40, 5))]
-    tally = await prove(Adversary({"honest": 1.0}, seed=5, by_schema=behaviours), cases, patience=25)
+    cases = [Case(n) for n in ((3, 7, 11, 15, 19) if check == "V15" else range(0, 60, 5))]
+    otherwise = {"honest": 1.0, "picks-forbidden": 1.0} if rule == "HANDOFF" else {"honest": 1.0}
+    tally = await prove(Adversary(otherwise, seed=5, by_schema=behaviours), cases, patience=25)
     assert check in {breach.rule for breach in tally.breaches}
 
 

@@ -179,7 +179,10 @@ async def test_without_a_model_nothing_is_written(mine):
 
 async def test_no_transaction_is_open_while_the_model_thinks(mine, server):
     asking, answer = await mine.asking(server)
-    open_now = "select count(*) as n from pg_stat_activity where state like 'idle in transaction%%'"
+    open_now = (
+        "select count(*) as n from pg_stat_activity "
+        "where datname = current_database() and state like 'idle in transaction%%'"
+    )
     assert (await mine.scene.sql(open_now))[0]["n"] == 0
     answer.set()
     await asking

@@ -185,11 +185,15 @@ async def test_a_log_longer_than_a_page_is_verified_to_its_end(scene, tamper):
 
 #: What an owner may do to stream a, and the sentence that names it.
 SENTENCES = {
-    "delete from log_entries where stream = 'a' and seq in (2, 3)": "entries 2 to 3 are missing",
-    "delete from log_entries where stream = 'a' and seq > 3": "entries 4 to 5 are gone",
-    "update log_entries set prev = 'x' where stream = 'a' and seq = 3": "it does not follow the entry before it",
-    "update log_entries set type = 'x' where stream = 'a' and seq = 3": "its content (x) does not give its hash",
-    "update log_streams set head = 'x' where stream = 'a'": "the stream's head is not its last entry's hash",
+    "delete from log_entries where stream = 'a' and seq in (2, 3)": "deleted: entries 2 to 3 are missing",
+    "delete from log_entries where stream = 'a' and seq > 3": "truncated: entries 4 to 5 are gone",
+    "update log_entries set prev = 'x' where stream = 'a' and seq = 3": (
+        "unchained: it does not follow the entry before it"
+    ),
+    "update log_entries set type = 'x' where stream = 'a' and seq = 3": (
+        "changed: its content (x) does not give its hash"
+    ),
+    "update log_streams set head = 'x' where stream = 'a'": "unchained: the stream's head is not its last entry's hash",
 }
 
 
@@ -198,7 +202,8 @@ async def test_each_finding_says_what_is_wrong_in_a_sentence(change, sentence, s
     tamper(change)
     async with scene.pool.connection() as conn:
         report = await verify.verify(conn, {})
-    assert report.findings[0].detail == sentence
+    found = report.findings[0]
+    assert f"{found.kind}: {found.detail}" == sentence
 
 
 async def test_what_only_the_anchor_shows_is_said_in_a_sentence(scene, written, tamper):
@@ -244,3 +249,15 @@ def test_a_line_still_being_written_is_no_anchor_yet(tmp_path):
     assert verify.read_anchors(file) == {"a": {1: "x", 2: "y"}, "b": {1: "z"}}
     assert verify.read_anchors(None) == {}
     assert verify.read_anchors(tmp_path / "none") == {}
+
+
+async def test_the_log_of_a_case_is_verified_like_any_other(scene, tamper):
+    case = "0190c0de-0000-7000-8000-000000000001"
+    async with transaction(scene.pool) as conn:
+        await log.append(conn, case, [log.Entry("said", log.WORKER)])
+    tamper("update log_entries set type = 'x'")
+    assert await findings(scene) == [("changed", case, 1)]
+
+
+async def test_an_empty_stream_is_valid(scene):
+    assert await findings(scene, stream="system") == []

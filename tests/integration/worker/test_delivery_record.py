@@ -106,6 +106,18 @@ async def test_a_receipt_of_the_directory_says_which_file_and_what_is_in_it(scen
     }
 
 
+async def test_a_receiver_has_ten_seconds_to_answer_and_three_to_be_there(scene, opened):
+    asked = []
+
+    def answer(request):
+        asked.append(request.extensions["timeout"])
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        await receivers.deliver(await scene.effect(opened, "http://there"), client, webhook_secret=None)
+    assert [(a["connect"], a["read"]) for a in asked] == [(3, 10)]
+
+
 @pytest.mark.parametrize(("answer", "status"), [(300, 300), (404, 404), (500, 500)])
 async def test_an_answer_that_is_no_success_is_a_failure_that_says_its_status(answer, status, scene, opened):
     async with receiver(answer) as there, httpx.AsyncClient() as client:

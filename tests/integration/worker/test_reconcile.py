@@ -106,6 +106,15 @@ async def test_a_status_that_changed_unseen_refreshes_the_thread(scene, opened):
     assert (await scene.thread(opened.thread))["state"] == "live"
 
 
+async def test_all_that_was_mended_in_one_pass_is_counted(scene, opened):
+    other = await scene.open()
+    for lost in (opened, other):
+        await scene.run_done(lost)
+        await scene.effect(lost, "file:/nowhere")
+    await scene.sql("update work_items set status = 'done' where kind = 'deliver'")
+    assert await mend(scene) == 4
+
+
 async def test_reconcilers_at_once_mend_each_thing_once(scene):
     lost = [await scene.open() for _ in range(5)]
     for opened in lost:

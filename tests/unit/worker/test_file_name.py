@@ -21,6 +21,10 @@ def test_a_files_ending_says_what_it_holds(kind, form, ending):
     assert file_name(effect(kind=kind, type=form)) == f"s_1.{ending}"
 
 
+def test_what_every_file_system_takes_stays_as_it_is():
+    assert file_name(effect(source="AZaz09.-_", step="Send")) == "AZaz09.-__Send.fin"
+
+
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_a_file_name_cannot_leave_its_folder(source, step):
     assert re.fullmatch(r"[A-Za-z0-9._-]+", file_name(effect(source=source, step=step)))
