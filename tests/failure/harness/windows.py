@@ -94,7 +94,7 @@ def _commits(node: ast.Call, call: str) -> bool:
 @cache
 def nodes() -> tuple[str, ...]:
     """Nodes of W1 that write: one fenced transaction each. The stories play no sweep and have no model: the nodes of
-    jobs and groups (tests/integration/jobs) and of agents (tests/integration/agents) are made by the same decorators."""
+    jobs and groups (tests/integration/jobs) and agents (tests/integration/agents) are made by the same decorators."""
     found = []
     for path in sorted((PACKAGE / "workflows" / "settlement").glob("*.py")):
         text = path.read_text(encoding="utf-8")
