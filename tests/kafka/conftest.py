@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -63,10 +64,8 @@ async def here(broker: Broker, postgres: Server, booked: str) -> AsyncIterator[S
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
-    """A PostgreSQL that a test may crash."""
-    import os
-
-    folder = ROOT / ".state" / f"own-postgres-kafka-{os.getpid()}"
+    """A PostgreSQL that a test may crash; in a folder of its own each time, for its library remembers folders."""
+    folder = ROOT / ".state" / f"own-postgres-kafka-{os.urandom(4).hex()}"
     server = Server(folder)
     yield server
     server.stop()
