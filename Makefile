@@ -71,7 +71,7 @@ soak: setup ## N=10000 cases through at least 500 faults, and a report (by hand:
 	@$(PY) -m tests.failure.harness.soak --cases $(or $(N),10000)
 proof: setup ## N=3000 cases with a model that lies, obeys and breaks: no rule may give way (by hand: long)
 	@$(PY) -m tests.adversary.proof --cases $(or $(N),3000)
-mutmut: setup ## Change the engine bit by bit: do tests notice? (by hand: over an hour; ONLY=store/work.py, KEEP=1)
+mutmut: setup ## Change the engine bit by bit: do its tests notice? (by hand: minutes; ONLY=store/work.py, KEEP=1)
 	@$(PY) -m ci.tools.mutmut_run $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 bench-engine: setup ## The run engine beside plain LangGraph (PEERS=1: and its rivals), and a report
 	@$(PY) -m benchmarks.engine.run

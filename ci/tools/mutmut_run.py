@@ -1,4 +1,5 @@
-"""Mutation tests of the engine: `make mutmut`, by hand, an hour and more; ONLY= for some modules, KEEP=1 to go on.
+"""Mutation tests of the engine: `make mutmut`, by hand; ONLY= for some modules, KEEP=1 to go on with what an earlier
+run left (what it had caught stays caught; what lived is tried again when a test changed).
 
 mutmut writes its mutants below the folder it runs in, so it runs in a copy, .state/mutmut/. The tests' PostgreSQL is
 the checkout's own, by a link: all mutants share it. A mutant that hangs is killed in mid-test; the databases that it

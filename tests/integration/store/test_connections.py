@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from tests.integration.store.scene import connect
+from workflow_orchestration.domain.canonical import plain
 from workflow_orchestration.store import db
-from workflow_orchestration.store.db import make_pool
+from workflow_orchestration.store.db import jsonb, make_pool
 
 
 @pytest.fixture
@@ -69,6 +72,13 @@ async def test_what_is_not_in_a_transaction_is_committed_at_once(single, databas
         async with await connect(database.worker) as other:
             cursor = await other.execute("select 1 from log_streams where stream = 'said'")
             assert await cursor.fetchone() is not None
+
+
+async def test_what_is_stored_as_jsonb_is_what_is_hashed(single):
+    value = {"b": Decimal("1.50"), "a": datetime(2026, 11, 24, tzinfo=UTC), "c": {"z", "y"}}
+    async with single.connection() as conn:
+        cursor = await conn.execute("select %(v)s as stored", {"v": jsonb(value)})
+        assert (await cursor.fetchone())["stored"] == plain(value)
 
 
 async def test_no_more_connections_are_opened_than_the_pool_may_have(single):

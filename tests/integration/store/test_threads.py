@@ -91,8 +91,8 @@ async def test_a_thread_goes_on_when_its_matter_has_happened(kind, event, answer
     interrupt, ref = await begin(scene, opened, kind)
     await happen(scene, opened, interrupt, ref, event)
     assert await scene.settle(opened.thread) is (answer is not None)
-    runs = [r["payload"] for r in await scene.live_runs(opened.thread)]
-    assert runs == ([{"answers": {interrupt: answer}}] if answer else [])
+    runs = [(r["payload"], str(r["case_id"])) for r in await scene.live_runs(opened.thread)]
+    assert runs == ([({"answers": {interrupt: answer}}, opened.case)] if answer else [])
     assert (await scene.thread(opened.thread))["state"] == ("live" if answer else "waiting")
 
 

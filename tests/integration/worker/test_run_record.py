@@ -64,7 +64,7 @@ async def finish(scene, opened, result):
 # -- what a run is told -----------------------------------------------------------------------------------------
 
 
-async def test_a_node_knows_its_item_its_case_and_where_effects_go(scene, opened, hooks):
+async def test_a_node_knows_its_item_its_case_its_agents_and_where_effects_go(scene, opened, hooks):
     seen = []
 
     async def look(node):
@@ -72,19 +72,26 @@ async def test_a_node_knows_its_item_its_case_and_where_effects_go(scene, opened
 
     hooks.inside["begin"] = look
     wakes = Wakes()
-    runner = Runner(scene.pool, wakes, POLICY, effects_url="file:/there", run_timeout=20)
+    agents = object()
+    runner = Runner(scene.pool, wakes, POLICY, effects_url="file:/there", run_timeout=20, agents=agents)
     item = await run(scene, opened, runner)
     [context] = seen
     assert (context.item_id, context.epoch) == (opened.run, item["epoch"])
     assert (context.case_id, context.thread_id) == (opened.case, opened.thread)
     assert (context.pool, context.policy, context.effects_url) == (scene.pool, POLICY, "file:/there")
-    assert context.notifier is wakes
+    assert (context.notifier is wakes, context.agents is agents) == (True, True)
 
 
-async def test_whoever_waits_for_the_case_or_for_work_is_woken_after_the_run(scene, opened):
-    wakes = Wakes()
+async def test_whoever_waits_for_the_case_or_for_work_is_woken_after_the_finish(scene, opened, monkeypatch):
+    wakes, stock = Wakes(), runs.finish
+
+    async def finish(*args):
+        await stock(*args)
+        wakes.clear()
+
+    monkeypatch.setattr(runs, "finish", finish)
     await run(scene, opened, Runner(scene.pool, wakes, POLICY, effects_url="file:/there", run_timeout=20))
-    assert wakes[-2:] == [opened.case, WORK]
+    assert wakes == [opened.case, WORK]
 
 
 async def test_a_checkpoint_says_which_item_wrote_it(scene, opened):

@@ -103,6 +103,25 @@ async def test_a_question_or_an_error_stores_what_its_siblings_had_written(saver
     assert sorted(await pending(saver, at)) == [("task-1", "trace"), ("task-2", "__error__"), ("task-3", "trace")]
 
 
+async def test_writes_are_stored_under_the_path_of_their_task(saver, item, scene):
+    at = await put(saver, config())
+    await saver.aput_writes(at, PLAIN, "task-1", "~a")
+    await saver.aput_writes(at, ERROR, "task-2", "~b")
+    await saver.aput_writes(at, ERROR, "task-3")
+    found = await scene.sql("select task_id, task_path from checkpoint_writes order by task_id")
+    assert [(f["task_id"], f["task_path"]) for f in found] == [("task-1", "~a"), ("task-2", "~b"), ("task-3", "")]
+
+
+@pytest.mark.parametrize("where", ["another step", "another namespace"])
+async def test_an_error_stores_nothing_of_what_was_written_elsewhere(where, saver, item):
+    at = await put(saver, config())
+    thread = at["configurable"]["thread_id"]
+    other = await put(saver, at if where == "another step" else config(thread, checkpoint_ns="sub"))
+    await saver.aput_writes(at, PLAIN, "task-1")
+    await saver.aput_writes(other, ERROR, "task-2")
+    assert (await pending(saver, at), await pending(saver, other)) == ([], [("task-2", "__error__")])
+
+
 async def test_nothing_is_kept_back_of_a_run_that_is_over(saver, item):
     at = await put(saver, config())
     await saver.aput_writes(at, PLAIN, "task-1")
