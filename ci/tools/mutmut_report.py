@@ -83,6 +83,12 @@ def read(text: str) -> dict[str, Line]:
     return found
 
 
+def facts(text: str) -> dict[str, str]:
+    """What a report says of its run."""
+    table = text.partition("| what | value |\n|---|---|\n")[2].partition("\n\n")[0]
+    return dict(row.strip("| ").split(" | ", 1) for row in table.splitlines())
+
+
 def written(lines: Mapping[str, Line], facts: Mapping[str, str]) -> str:
     found = [lines[module] for module in sorted(lines)]
     total = Line("all", "", *(sum(getattr(line, f.name) for line in found) for f in fields(Line)[2:]))

@@ -175,22 +175,30 @@ def conclude(only: Sequence[str], seconds: float, *, kept: bool) -> int:
         print(f"mutmut: {len(untried)} mutants were not tried, {untried[0]} for one: `make mutmut KEEP=1` goes on")
         return 1
     report = ROOT / mutmut_report.FILE
-    lines = mutmut_report.read(report.read_text(encoding="utf-8")) if report.exists() else {}
-    lines = {module: line for module, line in lines.items() if module in modules()}
+    before = report.read_text(encoding="utf-8") if report.exists() else ""
+    lines = {module: line for module, line in mutmut_report.read(before).items() if module in modules()}
     for module, codes in results.items():
         source = mutmut_survivors.source_of_module(COPY / PACKAGE / module)
         lines[module] = line_of(module, codes, source=source)
-    asked = "" if len(only) == len(modules()) else f" ONLY={','.join(only)}"
-    facts = {
-        "command": f"`make mutmut{asked}`{', then `KEEP=1` with tests for some of what had lived' if kept else ''}",
-        "took": f"{seconds / 60:.0f} min, two mutants at a time, niced, on {os.cpu_count()} cores",
-        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "versions": mutmut_report.versions(),
-    }
+    facts = _facts(seconds, kept=kept) if only == modules() else _renewed(mutmut_report.facts(before), only)
     report.write_text(mutmut_report.written(lines, facts), encoding="utf-8")
     found = [survivor for module, codes in results.items() for survivor in survivors_of(module, codes)]
     explained = [e for e in mutmut_survivors.read(ROOT / mutmut_survivors.FILE) if e.module in only]
     return _judged(mutmut_report.share(lines.values()), found, explained)
+
+
+def _facts(seconds: float, *, kept: bool) -> dict[str, str]:
+    return {
+        "command": f"`make mutmut`{', then `make mutmut KEEP=1` with more tests' if kept else ''}",
+        "took": f"{seconds / 60:.0f} min, two mutants at a time, niced, on {os.cpu_count()} cores",
+        "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "versions": mutmut_report.versions(),
+    }
+
+
+def _renewed(facts: dict[str, str], only: Sequence[str]) -> dict[str, str]:
+    """The facts of the run over all modules, and when some were done anew."""
+    return {**facts, **dict.fromkeys(only, f"anew {datetime.now(UTC):%Y-%m-%d}")}
 
 
 def _judged(share: float, found: Sequence[Survivor], explained: Sequence[mutmut_survivors.Explained]) -> int:
@@ -198,7 +206,7 @@ def _judged(share: float, found: Sequence[Survivor], explained: Sequence[mutmut_
     stale = mutmut_survivors.stale(ROOT, explained)
     for survivor in mutmut_survivors.gone(found, explained):
         stale.append(f"{survivor.module} {survivor.function}: `{survivor.change}` lives no more: take it out")
-    print("\n".join(stale))
+    print("".join(f"{text}\n" for text in stale), end="")
     missing = mutmut_survivors.unexplained(found, explained)
     if missing:
         print(f"\nNot explained in {mutmut_survivors.FILE}: kill it by a test, or put in, with a reason:\n")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl
 
 from tests.integration.store.scene import POLICY
@@ -19,6 +21,7 @@ from workflow_orchestration.store.threads import Wait
 from workflow_orchestration.worker import runs
 from workflow_orchestration.worker.lease import LEASE, Lease
 from workflow_orchestration.worker.runs import Ended, Paused, Runner
+from workflow_orchestration.workflows.common.context import RunContext
 
 
 @pytest.fixture(autouse=True)
@@ -190,6 +193,38 @@ async def test_a_timer_of_a_wait_is_its_cases_and_names_the_wait(scene, opened):
         {"what": "external_timeout", "ref": interrupt},
     )
     assert 110 < timer["seconds"] <= 120
+
+
+# -- a graph that asks nobody -----------------------------------------------------------------------------------
+
+
+def straight():
+    """begin -> end: a graph that is at its end after its first entry."""
+    graph = StateGraph(toy.State, context_schema=RunContext)
+    for name in ("begin", "end"):
+        graph.add_node(name, toy._step(name))
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "end")
+    graph.add_edge("end", END)
+    return graph
+
+
+async def test_a_run_that_reached_its_end_and_died_before_its_finish_only_finishes(scene, opened, monkeypatch):
+    workflow = replace(toy.TOY, build=straight)
+    monkeypatch.setattr(runs, "WORKFLOWS", {"settlement": workflow})
+
+    async def die(*args):
+        raise toy.Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "finish", die)
+        with pytest.raises(toy.Killed):
+            await run(scene, opened)
+    await scene.expire(opened.run)
+    await run(scene, opened)
+    said = [(e["data"]["node"], e["epoch"]) for e in await scene.entries(opened.case) if e["type"] == "ran"]
+    assert said == [("begin", 1), ("end", 1)]
+    assert (await last(scene, opened))["data"]["reason"] == "begin,end"
 
 
 # -- ends -------------------------------------------------------------------------------------------------------
