@@ -20,7 +20,7 @@ import httpx
 
 from ci.local.story import sample
 from workflow_orchestration.api import tokens
-from workflow_orchestration.settings import Settings, load
+from workflow_orchestration.settings import IssuerSettings, load_issuer
 
 _PATIENCE = 30.0
 _ROLES = {
@@ -54,7 +54,7 @@ class Person:
 
 @dataclass
 class Demo:
-    settings: Settings
+    settings: IssuerSettings
     people: dict[str, Person] = field(default_factory=dict)
     #: Unlike any earlier demo's: a case's key is unique for ever.
     reference: str = field(default_factory=lambda: f"D{int(time.time()):X}")
@@ -189,7 +189,7 @@ def _place(effect: dict[str, Any]) -> str:
 
 def main() -> int:
     try:
-        Demo(load()).play()
+        Demo(load_issuer()).play()
     except httpx.ConnectError:
         print("make demo: nothing answers; run `make up` in another terminal first", file=sys.stderr)
         return 1

@@ -88,7 +88,22 @@ class ClientSettings(BaseSettings):
     api_token: SecretStr | None = _f(None, "Token that `wo` sends, unless --token or --as says who acts.", example="")
 
 
-class Settings(ClientSettings):
+class IssuerSettings(ClientSettings):
+    """What `wo token` and `wo --as` need beside that: the key that they sign with."""
+
+    # -- local issuer
+    local_issuer_key: SecretStr | None = _f(
+        None,
+        "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
+        example="",
+        min_length=32,
+    )
+    local_issuer_in_cluster: bool = _f(
+        False, "Accept the local issuer although API_HOST is not loopback: for a trial in minikube, never elsewhere."
+    )
+
+
+class Settings(IssuerSettings):
     # -- database
     database_url: DatabaseUrl = _f(
         ...,
@@ -114,15 +129,6 @@ class Settings(ClientSettings):
     stream_heartbeat_seconds: float = _f(10.0, "Seconds between heartbeats on an idle event stream.", gt=0)
 
     # -- identity
-    local_issuer_key: SecretStr | None = _f(
-        None,
-        "Key of the local token issuer (32 bytes or more); works only while API_HOST is loopback.",
-        example="",
-        min_length=32,
-    )
-    local_issuer_in_cluster: bool = _f(
-        False, "Accept the local issuer although API_HOST is not loopback: for a trial in minikube, never elsewhere."
-    )
     oidc_issuers: Annotated[list[OidcIssuer], AfterValidator(_distinct)] = _f(
         [],
         'Trusted OIDC issuers as JSON: [{"name":..., "issuer":..., "jwks_url":..., "audience":..., "roles_claim":..., '
@@ -282,6 +288,12 @@ def load_client() -> ClientSettings:
     """What a client needs, from the environment, then from .env."""
     load_dotenv(Path(".env"))
     return _read(ClientSettings)
+
+
+def load_issuer() -> IssuerSettings:
+    """What a client needs that signs its own tokens, from the environment, then from .env."""
+    load_dotenv(Path(".env"))
+    return _read(IssuerSettings)
 
 
 class _FileSettings(Settings):

@@ -13,6 +13,7 @@ from tests.chart.sweep import Pod, owner, pods, sweep
 #: Every part in the cluster: the table below speaks of all of them. (Ollama and vLLM are never on together.)
 EVERYTHING = {
     "airflow.enabled": True,
+    "airflow.canary.enabled": True,
     "vllm.enabled": True,
     "ollama.enabled": False,
     "checkpoints.enabled": True,
@@ -111,7 +112,7 @@ MUST_NOT_CONNECT = [
     ("api/api", BROKER, 9093),
     ("api/worker", BROKER, 9093),
     ("airflow/worker", BROKER, 9093),
-    ("api/bridge", BROKER, 22),
+    ("api/bridge", BROKER, 9092),
     ("api/bridge", "api/api", 8000),
     ("api/bridge", "vllm/server", 8000),
     ("api/bridge", KUBERNETES, 443),

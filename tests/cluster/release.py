@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.kube import ROOT, Cluster, Object, ready, until
 from tests.failure.harness.site import KEY
 from workflow_orchestration.api import tokens
-from workflow_orchestration.settings import Settings
+from workflow_orchestration.settings import IssuerSettings
 
 NAMESPACE = "workflow-orchestration"
 SECRET = "wo-secrets"
@@ -29,6 +29,8 @@ class Release:
     name: str = "wo"
     namespace: str = NAMESPACE
     values: tuple[str, ...] = ("values/minikube.yaml", OVERLAY)
+    #: Keys of the Secret that only the operator knows.
+    given: Mapping[str, str] = field(default_factory=dict)
     #: Seconds from `helm install` until every pod was ready.
     seconds: float = 0.0
 
@@ -45,7 +47,7 @@ class Release:
             database = f"{self.name}-checkpoints:5432/wo"
             self.cluster.run(
                 "wo", "env", "--target", "cluster", "--database", database, "--write", str(self.secret_file),
-                env={"LOCAL_ISSUER_KEY": ISSUER_KEY},
+                env={"LOCAL_ISSUER_KEY": ISSUER_KEY, **self.given},
             )  # fmt: skip
         self.cluster.kubectl(
             "create", "secret", "generic", SECRET, "-n", self.namespace, f"--from-env-file={self.secret_file}"
@@ -106,9 +108,9 @@ class Release:
         return found
 
 
-def settings(url: str = "") -> Settings:
-    """What a client on this machine has: the API's address and the issuer's key; the database is not its business."""
-    return Settings(api_url=url, local_issuer_key=ISSUER_KEY, database_url="postgresql://nobody@nowhere/none")
+def settings(url: str = "") -> IssuerSettings:
+    """What a client on this machine has: the API's address and the issuer's key."""
+    return IssuerSettings(api_url=url, local_issuer_key=ISSUER_KEY)
 
 
 def token(user: str, roles: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ import jwt
 from workflow_orchestration.api.jwks import ALGORITHMS, Keys
 from workflow_orchestration.domain.errors import SettingsError, Unauthenticated
 from workflow_orchestration.domain.roles import UNASSIGNED, Operation, Principal, Role
-from workflow_orchestration.settings import OidcIssuer, Settings
+from workflow_orchestration.settings import IssuerSettings, OidcIssuer, Settings
 
 LOCAL_ISSUER = "wo-local"
 AUDIENCE = "workflow-orchestration"
@@ -33,10 +33,10 @@ _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 )
 
 
-def issue(settings: Settings, user: str, roles: Sequence[str], desks: Sequence[str], minutes: int) -> str:
-    """A token of the local issuer."""
-    if settings.local_issuer_key is None or not settings.local_issuer_allowed:
-        raise SettingsError("LOCAL_ISSUER_KEY: the local issuer needs a key, and works only while API_HOST is loopback")
+def issue(settings: IssuerSettings, user: str, roles: Sequence[str], desks: Sequence[str], minutes: int) -> str:
+    """A token of the local issuer; whether an API takes it is that API's settings' business."""
+    if settings.local_issuer_key is None:
+        raise SettingsError("LOCAL_ISSUER_KEY is not set: the local issuer signs with it, and the API knows it by it")
     if ":" in user:
         raise SettingsError(f"user {user!r} has a colon, which only names of an OIDC issuer's people have")
     unknown = sorted(set(roles) - _ROLES)

@@ -33,4 +33,4 @@ def local_token(user: str, roles: Sequence[str], desks: Sequence[str], *, minute
     from workflow_orchestration import settings
     from workflow_orchestration.api import tokens
 
-    return tokens.issue(settings.get(), user, roles, desks, minutes)
+    return tokens.issue(settings.load_issuer(), user, roles, desks, minutes)

@@ -12,6 +12,7 @@ CALLS = [
     ("cases list --status any", "GET", "/v1/cases?limit=50", None),
     ("cases show c1 --wait 25", "GET", "/v1/cases/c1?wait=25", None),
     ("cases progress c1", "GET", "/v1/cases/c1/progress", None),
+    ("cases shadow --since 2026-11-01", "GET", "/v1/cases:shadow?since=2026-11-01T00%3A00%3A00%2B00%3A00", None),
     ("cases open --account A --reference R", "POST", "/v1/cases",
      {"workflow": "settlement", "account": "A", "reference": "R"}),
     ("cases cancel c1 --comment x", "POST", "/v1/cases/c1/cancel", {"comment": "x"}),

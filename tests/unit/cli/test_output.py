@@ -58,6 +58,16 @@ def test_the_progress_of_a_sweep_counts_all_and_lists_what_one_may_see(wo):
     assert "NO_STATUS" in out
 
 
+def test_agreement_in_shadow_mode_is_a_share_of_the_decisions_that_agents_had_a_say_in(wo):
+    chased = {"desk": "rates", "action": "CHASE", "decisions": 10, "agreed": 6, "differed": 2, "silent": 2}
+    unheard = {"desk": "rates", "action": "TASK", "decisions": 3, "agreed": 0, "differed": 0, "silent": 3}
+    wo.answers(httpx.Response(200, json={"since": "2026-11-01T00:00:00Z", "items": [chased, unheard]}))
+    lines = wo("cases", "shadow", "--since", "2026-11-01").out.splitlines()
+    chase, task = (next(line for line in lines if name in line) for name in ("CHASE", "TASK"))
+    assert "75 %" in chase
+    assert "%" not in task
+
+
 def test_a_list_of_words_is_read_as_words():
     assert safe(["ops_approver", "ops_supervisor"]) == "ops_approver, ops_supervisor"
     assert safe([{"a": 1}]) == '[{"a": 1}]'
