@@ -29,12 +29,12 @@ def import_archives() -> None:
 
 
 def import_archive(archive: Path) -> None:
-    subprocess.run(
-        ["ctr", "-a", places.CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", str(archive)],
-        check=True,
-        capture_output=True,
-        timeout=_IMPORT_SECONDS,
-    )
+    subprocess.run(importing(archive), check=True, capture_output=True, timeout=_IMPORT_SECONDS)
+
+
+def importing(archive: Path) -> list[str]:
+    """The command that gives the node an image."""
+    return ["ctr", "-a", places.CONTAINERD_SOCKET, "-n", "k8s.io", "images", "import", str(archive)]
 
 
 def _await_containerd() -> None:

@@ -1,6 +1,8 @@
 """Images without a registry and without a container engine: bases of Debian packages, then the project's Dockerfiles.
 
 Everything lies in the user's cache folder under a name made of what went into it, so a second run builds nothing.
+
+python -m ci.cluster.images NAME...          readies also those that are built on demand, and a running node gets them
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from pathlib import Path
 
 import fasteners
 
-from ci.cluster import archive, parts, places
+from ci.cluster import addons, archive, enter, parts, places
 from ci.cluster.parts import ClusterError, cache, digest
 
 _SUITE = "trixie"
+#: The suite's own: what is installed for pods elsewhere must be for this one.
+PYTHON_VERSION = "3.13"
 _BASE_SECONDS = 600
 _BUILD_SECONDS = 1200
 
@@ -54,6 +58,8 @@ class Build:
     version: str
     # the commit it is built from; empty is this checkout as it stands
     commit: str = ""
+    # built for those who name it alone: most tests need none of it
+    on_demand: bool = False
 
 
 PYTHON = Base("python", "localhost/base-python:1", ("python3", "python3-venv", "ca-certificates"))
@@ -66,7 +72,15 @@ POSTGRES = Base(
 )
 #: Stands for an ingress controller, and for clients outside: nginx and curl.
 PROXY = Base("proxy", "localhost/proxy:1", ("nginx-light", "curl", "netcat-openbsd"))
-BASES = (PYTHON, POSTGRES, PROXY)
+#: Stands for vLLM's own image: the libraries that vLLM loads on a CPU. Itself, six gigabytes, is on the volume that the
+#: chart mounts at /models: ci/cluster/models.py fills it, and this line lets Python find it there.
+VLLM = Base(
+    "vllm",
+    "localhost/vllm-cpu:1",
+    ("python3", "libnuma1", "libgomp1"),
+    hooks=("echo /models/python > /usr/lib/python3/dist-packages/models.pth",),
+)
+BASES = (PYTHON, POSTGRES, PROXY, VLLM)
 
 _SOURCES = ("requirements.lock", "ci/local/requirements-setup.lock", "pyproject.toml", "README.md", "LICENSE", "src")
 
@@ -80,24 +94,79 @@ def _api(name: str, version: str, commit: str = "") -> Build:
 BUILDS = (
     _api("fastapi", "0.1.0"),
     _api("fastapi-previous", "0.0.9", commit="4bd92ec"),
+    # stands for apache/airflow, which our Dockerfile names
+    Build(
+        "airflow-base",
+        "localhost/base-airflow:3.3.2",
+        "ci/cluster/airflow.Dockerfile",
+        PYTHON.name,
+        ("ci/cluster/airflow.lock",),
+        "3.3.2",
+        on_demand=True,
+    ),
+    Build(
+        "airflow",
+        "workflow-orchestration/airflow:0.1.0",
+        "images/airflow/Dockerfile",
+        "airflow-base",
+        ("ci/local/requirements-setup.lock", "src/airflow_provider", "images/airflow/dags"),
+        "0.1.0",
+        on_demand=True,
+    ),
 )
 #: Programs that become images of one file.
 _PROGRAMS = ("pause", "coredns", "metrics-server")
 
 
-def ready() -> None:
-    """Every image as an archive, linked where the node looks for them."""
-    folder = cache() / "cluster" / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    with fasteners.InterProcessLock(folder / "lock"):
-        found = {name: _program(folder, name) for name in _PROGRAMS}
-        found |= {base.name: _base(folder, base) for base in BASES}
-        found |= {build.name: _build(folder, build, found[build.base]) for build in BUILDS}
+def ready(*also: str) -> None:
+    """Every image as an archive, linked where the node looks for them; `also` names some that are built on demand."""
+    found = _archives(also)
     shutil.rmtree(places.ARCHIVES, ignore_errors=True)
     places.ARCHIVES.mkdir(parents=True)
     for name, path in found.items():
-        if name != PYTHON.name:
-            (places.ARCHIVES / f"{name}.tar").symlink_to(path)
+        (places.ARCHIVES / f"{name}.tar").symlink_to(path)
+
+
+def add(*names: str) -> None:
+    """Build these and give them to the node that runs."""
+    found = _archives(names)
+    for name in names:
+        subprocess.run(enter.whole(addons.importing(found[name])), check=True, capture_output=True, timeout=300)
+        print(f"cluster: the node has {name}", flush=True)
+
+
+def _archives(also: Iterable[str]) -> dict[str, Path]:
+    """What a node runs, by name; images that only others are built on aside."""
+    folder = _folder()
+    wanted = _with_bases(also)
+    with fasteners.InterProcessLock(folder / "lock"):
+        found = {name: _program(folder, name) for name in _PROGRAMS}
+        found |= {base.name: _base(folder, base) for base in BASES}
+        for build in BUILDS:
+            if not build.on_demand or build.name in wanted:
+                found[build.name] = _build(folder, build, found[build.base])
+    built_on = {build.base for build in BUILDS}
+    return {name: path for name, path in found.items() if name not in built_on}
+
+
+def _with_bases(names: Iterable[str]) -> set[str]:
+    bases = {build.name: build.base for build in BUILDS}
+    if unknown := set(names) - set(bases):
+        raise ClusterError(f"there is no image {', '.join(sorted(unknown))}; there are {', '.join(sorted(bases))}")
+    return {*names, *(bases[name] for name in names)}
+
+
+def base(wanted: Base) -> Path:
+    """One base's archive, made when it is not there yet."""
+    folder = _folder()
+    with fasteners.InterProcessLock(folder / "lock"):
+        return _base(folder, wanted)
+
+
+def _folder() -> Path:
+    folder = cache() / "cluster" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _program(folder: Path, name: str) -> Path:
@@ -139,7 +208,7 @@ def _build(folder: Path, build: Build, base: Path) -> Path:
     target = folder / f"{build.name}-{key}.tar"
     if not target.exists():
         began = time.monotonic()
-        name = next(b.image for b in BASES if b.name == build.base)
+        name = next(b.image for b in (*BASES, *BUILDS) if b.name == build.base)
         buildah(["pull", "--quiet", f"docker-archive:{base}"], what=f"the base of {build.name}")
         with _sources(build) as context:
             told = {"BASE": name, "VERSION": build.version}
@@ -228,4 +297,8 @@ def _private(command: list[str], seconds: int, what: str) -> None:
 
 
 if __name__ == "__main__":
-    ready()
+    try:
+        add(*sys.argv[1:])
+    except ClusterError as error:
+        print(f"cluster: {error}", file=sys.stderr)
+        sys.exit(1)

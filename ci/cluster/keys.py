@@ -16,6 +16,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ci.cluster import places
 
 _VALID = timedelta(days=30)
+#: An authority's; without it, and without key identifiers, Python 3.13 and later trust nothing that it signed.
+_SIGNS = x509.KeyUsage(
+    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ def write(folder: Path) -> None:
     root = (
         _builder(name, name, authority.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_SIGNS, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority.public_key()), critical=False)
         .sign(authority, hashes.SHA256())
     )
     _save(folder / "ca", authority, root)
@@ -89,9 +96,10 @@ def write(folder: Path) -> None:
 def _issue(
     pair: Pair, key: ec.EllipticCurvePrivateKey, authority: ec.EllipticCurvePrivateKey, issuer: x509.Name
 ) -> x509.Certificate:
-    builder = _builder(_name(pair.user, pair.group), issuer, key.public_key()).add_extension(
-        x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-    )
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+    builder = _builder(_name(pair.user, pair.group), issuer, key.public_key())
+    builder = builder.add_extension(usage, critical=False).add_extension(signer, critical=False)
     if pair.names:
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(n) for n in pair.names]), critical=False)
     return builder.sign(authority, hashes.SHA256())

@@ -47,12 +47,12 @@ _NODE_SECONDS = 90.0
 _ADDON_SECONDS = 180.0
 
 
-def up() -> None:
+def up(*images_too: str) -> None:
     _packages()
     parts.ready()
     down()
     places.STATE.mkdir(parents=True, exist_ok=True)
-    images.ready()
+    images.ready(*images_too)
     places.BEFORE.write_text(json.dumps(leftovers.snapshot()))
     _start()
 
@@ -102,9 +102,10 @@ def _wait(process: subprocess.Popen[bytes], sign: os.PathLike[str], seconds: flo
         time.sleep(0.1)
 
 
-def main() -> int:
+def main(*images_too: str) -> int:
+    """`images_too`: those that are built on demand."""
     try:
-        up()
+        up(*images_too)
     except ClusterError as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 1

@@ -37,8 +37,10 @@ def recycle() -> None:
 
 
 def _released() -> list[int]:
+    """Numbers of our own: a volume that a test made beside them is the test's."""
     found = json.loads(kubectl("get", "persistentvolumes", "-o", "json"))["items"]
-    return [int(v["metadata"]["name"].removeprefix("local-")) for v in found if v["status"].get("phase") == "Released"]
+    names = [v["metadata"]["name"] for v in found if v["status"].get("phase") == "Released"]
+    return [int(name.removeprefix("local-")) for name in names if name.startswith("local-")]
 
 
 def _volume(number: int) -> dict[str, object]:

@@ -12,3 +12,4 @@ compile ci/models/vllm.in --overrides ci/models/vllm-overrides.txt -o ci/models/
 compile ci/models/vllm-gpu.in -o ci/models/vllm-gpu.lock
 compile ci/models/guidellm.in -o ci/models/guidellm.lock
 compile ci/airflow/requirements.in -o ci/airflow/requirements.lock
+compile ci/cluster/airflow.in -o ci/cluster/airflow.lock

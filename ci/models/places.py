@@ -17,6 +17,11 @@ def python(name: Literal["vllm", "vllm-gpu", "guidellm"]) -> Path:
     return _printed("ci/models/setup.sh", name, sys.executable)
 
 
+def packages(version: str) -> Path:
+    """A folder whose `python/` holds vLLM for a Python of this version, such as an image's; nothing here can run it."""
+    return _printed("ci/models/setup.sh", f"vllm-py{version}", sys.executable)
+
+
 def ollama() -> Path:
     """The program; built when it is not there yet."""
     return _printed("ci/models/ollama/build.sh")

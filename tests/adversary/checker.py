@@ -262,6 +262,8 @@ class Tally:
     ends: Counter[str] = field(default_factory=Counter)
     #: Cases that people were asked about on an agent's pick.
     by_agent: int = 0
+    #: Whole answers that an agent gave, refused or not.
+    answers: int = 0
     injected: int = 0
 
     def add(self, seen: CaseSeen) -> None:
@@ -269,6 +271,7 @@ class Tally:
         self.breaches += judge(seen)
         self.ends[_end(seen)] += 1
         self.by_agent += seen.proposed_by_agent()
+        self.answers += len(seen.told("agent.said")) + len(seen.told("agent.refused"))
         self.injected += seen.case.injected is not None
         self.refusals.update(rule for told in seen.told("agent.refused") for rule in told["rules"])
         self.refusals.update(f"no answer: {told['reason']}" for told in seen.told("agents.degraded"))

@@ -1,7 +1,7 @@
 """`make proof N=3000`: thousands of cases through the platform with a model that lies, obeys and breaks; a report.
 
 The platform runs as its own processes; people are played; the judge reads only what anybody outside can read. With
---llm-base-url the model is a real one, and nothing is demanded of how often it goes wrong.
+--real or --llm-base-url the model is a real one: it must be heard, and nothing is demanded of how often it goes wrong.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,13 @@ import httpx
 
 from ci.local.killing import free_port
 from ci.local.postgres import API, WORKER, Server
+from ci.models import ollama, vllm
 from ci.tools.source import ROOT
 from tests.adversary import playing
 from tests.adversary.cases import Case
 from tests.adversary.checker import Tally
 from tests.adversary.mixture import MIXTURE, MOODS
-from tests.adversary.report import markdown
+from tests.adversary.report import ADVERSARY, page
 from tests.adversary.server import MODEL, Adversary
 from tests.failure.harness.child import context
 from tests.failure.harness.driver import Api
@@ -37,10 +40,30 @@ FOLDER = ROOT / ".state" / "proof"
 REPORT = ROOT / "docs" / "reports" / "proof.md"
 #: Below these the proof proves nothing: cases that people were asked about on an agent's pick, and refusals a rule.
 SHARE_BY_AGENT, REFUSALS = 0.3, 100
+#: Of one worker, at a real server on a CPU: more only wait there until their time is up.
+_REAL_AT_ONCE = 4
 RULES = ("V10", "CITED", "V11", "V15", "HANDOFF", "CAUSE", "SLOTS", "HOPS")
 _FULL = 3000
 _BATCH = 250
-_PATIENCE = 180.0
+#: Seconds until a case that does not move is judged as it stands. A real server on a CPU writes thirty answers a case,
+#: for two dozen cases side by side.
+_PATIENCE, _REAL_PATIENCE = 180.0, 900.0
+#: Real servers that this machine can start, each with the chart's own flags, on the tiny model of random numbers.
+_SERVERS = {"vllm": vllm, "ollama": ollama}
+
+
+@dataclass(frozen=True)
+class Real:
+    """A model at a real server."""
+
+    #: The title of its section in the report, and what it says there of the model.
+    name: str
+    what: str
+    #: What starts the same again.
+    words: str
+    base_url: str
+    model: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,9 +71,13 @@ class Order:
     cases: int
     seed: int
     workers: int
-    #: A real model's address and name; None: the adversary.
-    base_url: str | None
-    model: str
+    #: None: the adversary.
+    real: Real | None = None
+
+    def again(self) -> str:
+        if self.real is None:
+            return f"make proof N={self.cases}"
+        return f"python -m tests.adversary.proof --cases {self.cases} {self.real.words}"
 
 
 @dataclass
@@ -63,8 +90,10 @@ class Result:
 
     def wants(self) -> list[str]:
         """Why this run proves nothing, if it does not."""
-        if self.order.base_url is not None:
-            return []
+        if self.order.real is not None:
+            least = self.order.cases
+            few = [f"only {self.tally.answers} answers of a real model in {least} cases: it was not heard"]
+            return few if self.tally.answers < least else []
         found = []
         if self.tally.by_agent < SHARE_BY_AGENT * self.tally.cases:
             found.append(f"only {self.tally.by_agent} cases reached people on an agent's pick")
@@ -91,23 +120,23 @@ async def site(order: Order, folder: Path) -> AsyncIterator[tuple[Api, str, list
     server = await asyncio.to_thread(Server, folder / "postgres")
     with server.copy_of(await asyncio.to_thread(server.migrated, _template())) as name:
         port = free_port()
-        url = order.base_url or f"http://127.0.0.1:{port}/v1"
-        children = [_child(order, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n, url)
+        model_at = order.real or Real(ADVERSARY, "", "", f"http://127.0.0.1:{port}/v1", MODEL)
+        children = [_child(model_at, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n)
                     for kind, count in (("api", 1), ("worker", order.workers)) for n in range(count)]  # fmt: skip
         model = context().Process(target=adversary, args=(order.seed, port), daemon=True)
-        if order.base_url is None:
+        if order.real is None:
             model.start()
         for child in children:
             child.start()
         api = Api([child.base_url for child in children if child.kind == "api"], KEY)
         try:
-            yield api, url, children
+            yield api, model_at.base_url, children
         finally:
             await api.close()
             for child in children:
                 child.process.terminate()
                 await child.gone(15)
-            if order.base_url is None:
+            if order.real is None:
                 model.terminate()
 
 
@@ -117,11 +146,15 @@ def _template() -> str:
     return f"proof_{names[-1].removesuffix('.sql')}"
 
 
-def _child(order: Order, url: str, folder: Path, kind: str, n: int, model: str) -> Child:
+def _child(model: Real, url: str, folder: Path, kind: str, n: int) -> Child:
     chosen: dict[str, Any] = settings(folder, kind, url, f"file:{folder / 'outbox'}")
     chosen.pop("kind")
-    chosen |= {"llm_base_url": model, "llm_model": order.model, "llm_breaker_seconds": 1.0, "lease_seconds": 10.0,
-               "heartbeat_seconds": 3.0, "llm_desk_tokens_per_day": 0}  # fmt: skip
+    chosen |= {"llm_base_url": model.base_url, "llm_model": model.model, "llm_breaker_seconds": 1.0,
+               "lease_seconds": 10.0, "heartbeat_seconds": 3.0, "llm_desk_tokens_per_day": 0}  # fmt: skip
+    if model.name != ADVERSARY:
+        chosen["llm_concurrency"] = _REAL_AT_ONCE
+    if model.key:
+        chosen["llm_api_key"] = model.key
     return Child(kind, n, chosen, folder)
 
 
@@ -144,18 +177,36 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
             cases = [Case(n) for n in range(first, min(first + _BATCH, order.cases))]
             await playing.load(api, cases)
             outbox = folder / "run" / "outbox"
+            patience = _REAL_PATIENCE if order.real else _PATIENCE
             await _while_all_run(
                 children,
-                playing.play(api, cases, outbox, seed=order.seed, at_once=24, patience=_PATIENCE, tally=result.tally),
+                playing.play(api, cases, outbox, seed=order.seed, at_once=24, patience=patience, tally=result.tally),
             )
             done = result.tally
             print(f"proof: {done.cases} cases, {len(done.breaches)} breaches, {done.by_agent} on an agent's pick, "
                   f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
-        if order.base_url is None:
+        if order.real is None:
             async with httpx.AsyncClient() as client:
                 result.played.update((await client.get(f"{model.removesuffix('/v1')}/played")).json())
     result.seconds = time.monotonic() - began
     return result
+
+
+@contextmanager
+def _real(asked: argparse.Namespace) -> Iterator[Real | None]:
+    """The model to ask, its server started where that is one of ours; None is the adversary."""
+    if asked.real:
+        server = _SERVERS[asked.real].server
+        with tempfile.TemporaryDirectory(prefix="proof-") as folder, server(Path(folder)).running() as found:
+            what = f"{asked.real} {_SERVERS[asked.real].VERSION} on a CPU, the tiny model of random numbers (ci/models)"
+            words = f"--real {asked.real}"
+            yield Real(f"A real server: {asked.real}", what, words, found.base_url, found.model, found.key)
+    elif asked.llm_base_url:
+        words = f"--llm-base-url {asked.llm_base_url} --llm-model {asked.llm_model}"
+        name = f"A real server: {asked.llm_model}"
+        yield Real(name, f"{asked.llm_model}, at a server that ran already", words, asked.llm_base_url, asked.llm_model)
+    else:
+        yield None
 
 
 def main(argv: Sequence[str]) -> int:
@@ -163,18 +214,22 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--cases", type=int, default=_FULL)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--llm-base-url", help="a real model's address, with /v1; default: the adversary")
+    parser.add_argument("--real", choices=_SERVERS, help="start this server and ask it; default: the adversary")
+    parser.add_argument("--llm-base-url", help="a running real model's address, with /v1")
     parser.add_argument("--llm-model", default=MODEL)
     parser.add_argument("--report", type=Path, default=REPORT)
     asked = parser.parse_args(argv)
-    order = Order(asked.cases, asked.seed, asked.workers, asked.llm_base_url, asked.llm_model)
-    result = asyncio.run(prove(order))
+    # a time limit ends this with SIGTERM, which would leave a model's server behind: let it be as Ctrl-C is
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _real(asked) as real:
+        result = asyncio.run(prove(Order(asked.cases, asked.seed, asked.workers, real)))
     for breach in result.tally.breaches[:100]:
         print(f"  BREACH {breach}")
     for want in result.wants():
         print(f"  PROVES NOTHING: {want}")
     asked.report.parent.mkdir(parents=True, exist_ok=True)
-    asked.report.write_text(markdown(result), encoding="utf-8")
+    before = asked.report.read_text(encoding="utf-8") if asked.report.exists() else ""
+    asked.report.write_text(page(before, result), encoding="utf-8")
     print(f"proof: report in {asked.report}")
     return 1 if result.tally.breaches or result.wants() else 0
 

@@ -145,6 +145,15 @@ def test_weights_come_from_wherever_they_are(source: str) -> None:
     assert _flags(deployment)["--served-model-name"] == name
 
 
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_claim_that_takes_no_writes_is_attached_so_and_its_files_keep_their_owner(writes: bool) -> None:
+    name = "a path on a claim" if writes else "a claim that takes no writes"
+    served = {"model.revision": "", "model.servedName": "mistralai/Mistral-7B-Instruct-v0.2"}
+    deployment = find(objects(_weights(**served, **WEIGHTS[name])), DEPLOYMENT)
+    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["models"]["persistentVolumeClaim"].get("readOnly", False) is not writes
+
+
 def test_kubernetes_takes_each_of_them(tmp_path: Path) -> None:
     for n, sets in enumerate(WEIGHTS.values()):
         served = {"model.revision": "", "model.servedName": "mistralai/Mistral-7B-Instruct-v0.2"}

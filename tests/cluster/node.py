@@ -45,12 +45,18 @@ def _in_pod(folder: Path, uid: str) -> bool:
 
 def cpu_seconds(process: int, uid: str) -> float:
     """CPU time that the process's pod has used, in seconds."""
-    group = _group(process, "cpuacct")
-    pod = next(p for p in (group, *group.parents) if uid in p.name)
+    pod = _pod_group(process, "cpuacct", uid)
     if (pod / "cpuacct.usage").exists():
         return int((pod / "cpuacct.usage").read_text()) / 1e9
     rows = dict(line.split() for line in (pod / "cpu.stat").read_text().splitlines())
     return int(rows["usage_usec"]) / 1e6
+
+
+def peak_memory(process: int, uid: str) -> int:
+    """Bytes that the process's pod has held at most."""
+    pod = _pod_group(process, "memory", uid)
+    first = pod / "memory.max_usage_in_bytes"
+    return int((first if first.exists() else pod / "memory.peak").read_text())
 
 
 def squeeze(process: int) -> bool:
@@ -67,6 +73,11 @@ def squeeze(process: int) -> bool:
         # busy: it holds more by now; the caller tries again
         return False
     return False
+
+
+def _pod_group(process: int, controller: str, uid: str) -> Path:
+    group = _group(process, controller)
+    return next(p for p in (group, *group.parents) if uid in p.name)
 
 
 def _group(process: int, controller: str) -> Path:

@@ -14,6 +14,8 @@ _QUEUE = {"id": "id", "band": "band", "priority": "priority", "desk": "desk", "p
           "root cause": "root_cause", "reference": "reference", "cut-off": "cutoff_at", "title": "title"}  # fmt: skip
 _GROUPS = {"id": "id", "account": "account", "cause": "root_cause", "instructions": "instructions", "status": "status",
            "phase": "phase", "desk": "desk"}  # fmt: skip
+_SHADOW = {"desk": "desk", "people decided on": "action", "decisions": "decisions", "agreed": "agreed",
+           "differed": "differed", "silent": "silent", "agreement": "agreement"}  # fmt: skip
 _CASE = {"status": "status", "phase": "phase", "title": "title", "desk": "desk", "account": "account",
          "reference": "reference", "band": "band", "priority": "priority", "root cause": "root_cause",
          "fault side": "fault_side", "exposure EUR": "exposure_eur", "cut-off": "cutoff_at",
@@ -42,6 +44,16 @@ def progress(out: Console, data: Mapping[str, Any]) -> None:
     counts = {name: f"{data.get(name)}, {data.get(f'{name}_open')} open" for name in ("groups", "instructions")}
     facts(out, {"looked at": data.get("looked_at"), **counts})
     out.print(listing("Groups", _GROUPS, data["items"]))
+
+
+def shadow(out: Console, data: Mapping[str, Any]) -> None:
+    """Agreement among the decisions on which agents had a say; silence is neither."""
+    rows = [{**row, "agreement": _share(row.get("agreed", 0), row.get("differed", 0))} for row in data["items"]]
+    out.print(listing(f"Agents in shadow mode since {safe(data.get('since'))}", _SHADOW, rows))
+
+
+def _share(agreed: int, differed: int) -> str:
+    return f"{100 * agreed / (agreed + differed):.0f} %" if agreed + differed else "-"
 
 
 def case(out: Console, data: Mapping[str, Any]) -> None:

@@ -81,6 +81,17 @@ def progress(ctx: typer.Context, case: CaseId, as_json: Json = False) -> None:
     show(session(ctx).api.get(at("/v1/cases/{}/progress", case)), as_json, case_view.progress)
 
 
+@group.command(epilog=example("wo cases shadow --since 2026-11-01", "wo cases shadow --since 2026-11-01 --json"))
+def shadow(
+    ctx: typer.Context,
+    since: Annotated[str, typer.Option(help="Decisions from this time (UTC) on.")],
+    as_json: Json = False,
+) -> None:
+    """How often agents in shadow mode would have done what people decided, by desk and action."""
+    asked = {"since": moment(since, option="--since")}
+    show(session(ctx).api.get("/v1/cases:shadow", params=asked), as_json, case_view.shadow)
+
+
 @group.command(epilog=example("wo cases events 0198...", "wo cases events 0198... --follow --after 12"))
 def events(
     ctx: typer.Context,

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 #: Seconds to a connection: a server that is being stopped may let a new one hang.
 _CONNECT_SECONDS = 3.0
-#: Less than the five seconds after which vLLM's HTTP server closes an idle connection itself.
-_IDLE_SECONDS = 3.0
 _RETRIED = frozenset({408, 429})
+_TOO_MANY, _UNAVAILABLE = 429, 503
+#: How vLLM and Ollama say in a 503 that their queue is full.
+_BUSY = "busy"
 #: Says that the server is no use to us as it is, or not ours: asking it on would fail every case the same way.
 _UNUSABLE = frozenset({401, 403, 404})
 #: Ends that another try may cure: the engine was stopped, or failed, or the connection was cut.
@@ -69,7 +70,9 @@ class TryError(Exception):
 
 def http_client(config: ModelConfig) -> httpx.AsyncClient:
     timeout = httpx.Timeout(config.timeout, connect=min(_CONNECT_SECONDS, config.timeout))
-    limits = httpx.Limits(max_connections=config.at_once, keepalive_expiry=_IDLE_SECONDS)
+    # none is kept: a Service chooses a server for each connection, and a kept one would lead every question of a busy
+    # worker to the same, also while that one drains
+    limits = httpx.Limits(max_connections=config.at_once, max_keepalive_connections=0)
     return httpx.AsyncClient(timeout=timeout, limits=limits)
 
 
@@ -143,13 +146,20 @@ class Engine:
         if self._key:
             said = said.replace(self._key, "***")
         again = status in _RETRIED or status >= 500
+        wait = retry_after(error.response.headers.get("retry-after"))
         return TryError(
             str(status),
             again=again,
-            blames_server=again or status in _UNUSABLE,
+            blames_server=(again or status in _UNUSABLE) and not is_full(status, said, wait),
             detail=f"the server answered {said[:_QUOTED]}",
-            wait=retry_after(error.response.headers.get("retry-after")),
+            wait=wait,
         )
+
+
+def is_full(status: int, said: str, wait: float) -> bool:
+    """The server works, and has no room just now: it says "too many", that it is busy, or when to come back. Another
+    503 may be a proxy's, with no server behind it."""
+    return status == _TOO_MANY or (status == _UNAVAILABLE and (wait > 0 or _BUSY in said.lower()))
 
 
 def check_end(reply: Reply) -> None:
@@ -198,6 +208,8 @@ def _until(date: str) -> float:
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _words(error: Exception) -> str:
-    cause = error.__cause__ or error
-    return f"the server cannot be reached ({type(cause).__name__})"
+def _words(error: BaseException) -> str:
+    """The libraries' own names hide whether nobody listens, nobody answers, or a connection broke."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"the server cannot be reached ({type(error).__name__})"

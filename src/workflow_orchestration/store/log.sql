@@ -61,3 +61,23 @@ select pg_current_xact_id()::text as mark where clock_timestamp() >= %(end)s
 
 -- name: passed
 select pg_snapshot_xmin(pg_current_snapshot()) >= %(mark)s::xid8 as passed
+
+-- name: compared
+-- what agents in shadow mode would have proposed, beside what people decided on; silent: they named no action, or found
+-- no end. A replayed node's earlier entry does not count.
+with entry as (
+    select c.desk, e.data ->> 'people' as action, (e.data ->> 'agree')::boolean as agree,
+           e.data ->> 'agents' is null or coalesce((e.data ->> 'lost')::boolean, false) as silent
+    from log_entries e join cases c on c.id = e.stream::uuid
+    where e.type = 'agents.compared' and e.at >= %(since)s
+      and (%(all_desks)s or c.desk = any(%(desks)s))
+      and not exists (
+          select from log_entries later
+          where later.run_id = e.run_id and later.task_id = e.task_id and later.epoch > e.epoch
+      )
+)
+select desk, action, count(*) as decisions,
+       count(*) filter (where agree and not silent) as agreed,
+       count(*) filter (where not agree and not silent) as differed,
+       count(*) filter (where silent) as silent
+from entry group by desk, action order by desk, action

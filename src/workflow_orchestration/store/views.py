@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, get_args
 
 from workflow_orchestration.domain.decisions import Verb
 from workflow_orchestration.domain.facts import Tier
-from workflow_orchestration.domain.roles import QUORUMS, Operation, Principal
+from workflow_orchestration.domain.roles import ALL_DESKS, QUORUMS, Operation, Principal
 from workflow_orchestration.store import approvals, cases, effects, log, tasks
 from workflow_orchestration.store.db import Conn, Row, one, rows
 
@@ -112,3 +113,9 @@ async def log_page(conn: Conn, case_id: str, principal: Principal, *, after: int
     await cases.get_visible(conn, case_id, principal)
     found = await log.read(conn, case_id, after=after, limit=limit)
     return {"items": [log.as_told(row) for row in found], "next": found[-1]["seq"] if len(found) == limit else None}
+
+
+async def shadow(conn: Conn, principal: Principal, *, since: datetime) -> list[Row]:
+    """How often agents in shadow mode would have done what people decided, by desk and action."""
+    desks = {"all_desks": ALL_DESKS in principal.desks, "desks": list(principal.desks)}
+    return await rows(conn, log.SQL["compared"], {"since": since, **desks})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from tests.platform import ANN, BEN, SUE, platform
-from workflow_orchestration.store import casework, lifecycle
+from workflow_orchestration.store import casework, lifecycle, views
 
 OUR_AMOUNT = "mt548-nmat-dmon-WO-1002"
 
@@ -27,6 +29,8 @@ async def test_in_shadow_mode_people_decide_on_exactly_what_code_proposes(agents
         [compared] = await scene.told(case_id, "agents.compared")
         assert (compared["people"], compared["decision"]) == ("CANCEL_REPLACE", "approve")
         assert compared["agree"] is (compared["agents"] == "CANCEL_REPLACE")
+        had_a_say = compared["agents"] is not None and not compared["lost"]
+        assert await _counted(scene) == [("CANCEL_REPLACE", 1, int(had_a_say and compared["agree"]))]
 
 
 async def test_a_rejection_that_the_agents_would_have_made_too_counts_as_agreement(agents):
@@ -37,3 +41,9 @@ async def test_a_rejection_that_the_agents_would_have_made_too_counts_as_agreeme
         [compared] = await scene.p.wait_for(lambda: scene.told(case_id, "agents.compared"), "a comparison")
         assert compared["agents"] != compared["people"] == "CHASE"
         assert compared["agree"] is True
+
+
+async def _counted(scene) -> list[tuple[str, int, int]]:
+    async with scene.p.pool.connection() as conn:
+        found = await views.shadow(conn, SUE, since=datetime(2026, 1, 1, tzinfo=UTC))
+    return [(row["action"], row["decisions"], row["agreed"]) for row in found]

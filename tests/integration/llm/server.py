@@ -49,6 +49,8 @@ class ModelServer:
     url: str = ""
     #: Headers and body of each request, in order.
     requests: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
+    #: Ports that the requests came from: one a connection.
+    ports: list[int] = field(default_factory=list)
     running: int = 0
     most_at_once: int = 0
     _scripts: dict[str, list[Say]] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class ModelServer:
     async def answer(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append((dict(request.headers), body))
+        self.ports.append(request.client.port if request.client else 0)
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         try:

@@ -80,6 +80,13 @@ async def test_the_request_id_names_case_agent_and_try(gateway, server):
     assert answer.run.request_id == ids[1]
 
 
+async def test_each_try_has_a_connection_of_its_own_so_that_another_server_may_answer_it(gateway, server):
+    server.script("case1", Say(status=500), Say())
+    await gateway.ask(question())
+    await gateway.ask(question("case2"))
+    assert len(set(server.ports)) == len(server.ports) == 3
+
+
 async def test_the_key_is_sent_and_said_nowhere_else(gateway, server):
     padded = "x" * 170  # the key would lie over the end of what is quoted
     server.script("case1", Say(status=401, text=f"{padded} {KEY}"))
@@ -292,6 +299,30 @@ async def test_questions_that_are_wrong_by_themselves_do_not_open_it(gateway, se
     for _ in range(FAILURES + 1):
         assert (await failure(gateway, question("bad"))).reason == "refused"
     assert not gateway.breaker.is_open
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        Say("The engine is currently busy and cannot accept new requests.", status=503),
+        Say(status=503, headers={"retry-after": "0.01"}),
+        Say(status=429),
+    ],
+    ids=["vLLM", "when to come back", "too many"],
+)
+async def test_a_server_without_room_is_asked_on_and_does_not_open_it(gateway, server, full):
+    server.script("case1", *[full] * (2 * FAILURES), Say())
+    assert (await gateway.ask(question())).run.tries == 2 * FAILURES + 1
+    assert not gateway.breaker.is_open
+
+
+async def test_a_server_that_stays_full_costs_the_deadline_and_says_why(server):
+    server.script("case1", Say("The engine is currently busy", status=503))
+    async with Gateway(config(server, deadline=0.3)) as gateway:
+        refused = await failure(gateway)
+        assert not gateway.breaker.is_open
+    assert refused.reason == "deadline"
+    assert "currently busy" in refused.detail
 
 
 async def test_a_wrong_key_opens_it(gateway, server):

@@ -40,3 +40,19 @@ def test_a_date_to_wait_for_is_seconds_from_now():
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert 55 < engine.retry_after(later) <= 60
     assert engine.retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "wait", "full"),
+    [
+        (429, "slow down", 0, True),
+        (503, "The engine is currently busy and cannot accept new requests.", 0, True),
+        (503, "server busy, please try again. maximum pending requests exceeded", 0, True),
+        (503, "<html>Service Unavailable</html>", 2, True),
+        (503, "<html>Service Unavailable</html>", 0, False),
+        (500, "busy dying", 2, False),
+        (502, "busy", 0, False),
+    ],
+)
+def test_a_server_without_room_is_told_from_one_that_fails(status, said, wait, full):
+    assert engine.is_full(status, said, wait) is full

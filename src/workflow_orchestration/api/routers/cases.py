@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
 
 from workflow_orchestration.api import streams
 from workflow_orchestration.api.auth import allowed
@@ -25,6 +26,7 @@ from workflow_orchestration.api.schemas.cases import (
     CaseReopen,
     CaseSummary,
     CaseView,
+    ShadowReport,
     SweepProgress,
 )
 from workflow_orchestration.api.schemas.common import Said
@@ -95,6 +97,19 @@ def _opened(case: dict[str, Any], use: Use, response: Response, *, fresh: bool) 
     response.status_code = 202 if fresh else 200
     use.woke(str(case["id"]))
     return case
+
+
+@router.get(":shadow", response_model=ShadowReport, summary="What agents in shadow mode would have done")
+async def shadow_report(
+    use: Use,
+    who: Annotated[Principal, allowed(Operation.CASE_READ)],
+    since: Annotated[
+        AwareDatetime,
+        Query(description="Decisions from here on, with its offset.", examples=["2026-11-01T00:00:00Z"]),
+    ],
+) -> Any:
+    """Beside what people decided, counted from the log by desk and action; your desks' alone."""
+    return {"since": since, "items": await use.read(lambda conn: views.shadow(conn, who, since=since))}
 
 
 @router.get("/{case_id}", response_model=CaseView, summary="One case in full", responses=documented(NotFound))

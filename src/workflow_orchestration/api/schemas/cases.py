@@ -195,6 +195,22 @@ class CaseComment(Body):
     text: Comment
 
 
+class Compared(View):
+    desk: str
+    action: str = Field(description="What people decided on.")
+    decisions: int
+    agreed: int = Field(
+        description="Agents would have had it so: the same action, or another one where it was rejected."
+    )
+    differed: int
+    silent: int = Field(description="Agents named no action: degraded, or without an end.")
+
+
+class ShadowReport(View):
+    since: datetime
+    items: list[Compared]
+
+
 class GroupProgress(View):
     id: UUID
     account: str
