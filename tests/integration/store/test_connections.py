@@ -59,6 +59,20 @@ async def test_a_connection_that_the_server_has_ended_is_not_given_out(single, d
     assert await pid_of(single) != first
 
 
+async def test_a_connection_whose_use_was_cancelled_is_not_given_out(single, database):
+    first = await pid_of(single)
+    asking = asyncio.create_task(value(single, "select pg_sleep(60)"))
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await pid_of(single) != first
+    async with await connect(database.worker) as other:
+        async with asyncio.timeout(5):  # nothing of it runs on, nor holds a lock
+            while await (await other.execute("select 1 from pg_stat_activity where pid = %s", (first,))).fetchone():
+                await asyncio.sleep(0.01)
+
+
 async def test_every_session_has_our_time_zone_and_says_whose_it_is(single):
     assert await value(single, "show timezone") == "UTC"
     assert await value(single, "select application_name from pg_stat_activity where pid = pg_backend_pid()") == (
