@@ -196,9 +196,13 @@ def _facts(seconds: float, *, kept: bool) -> dict[str, str]:
     }
 
 
+_ANEW = "done anew"
+
+
 def _renewed(facts: dict[str, str], only: Sequence[str]) -> dict[str, str]:
     """The facts of the run over all modules, and when some were done anew."""
-    return {**facts, **dict.fromkeys(only, f"anew {datetime.now(UTC):%Y-%m-%d}")}
+    earlier = [text for text in facts.get(_ANEW, "").split(", ") if text and text.split()[0] not in only]
+    return {**facts, _ANEW: ", ".join([*earlier, *(f"{module} {datetime.now(UTC):%Y-%m-%d}" for module in only)])}
 
 
 def _judged(share: float, found: Sequence[Survivor], explained: Sequence[mutmut_survivors.Explained]) -> int:

@@ -15,7 +15,6 @@ from tests.cluster import ingress, pods
 from tests.cluster.kube import ROOT, Object
 from tests.cluster.release import SECRET, Release, settings, token
 
-
 #: A policy lets a new pod through a part of a second after it has started: what it runs waits for that.
 _ONCE_LET_THROUGH = """
 import os, runpy, socket, time, urllib.parse

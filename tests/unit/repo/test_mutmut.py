@@ -212,3 +212,13 @@ def test_a_run_under_other_settings_and_a_fresh_one_keep_nothing(checkout):
     (root / "pyproject.toml").write_text("[tool.mutmut]\nonly_mutate = ['a']\n")
     mutmut_run.prepare(keep=True)
     assert results(copy) is None
+
+
+def test_a_report_of_which_a_module_was_done_anew_is_read_as_before():
+    lines = mutmut_report.read((ROOT / mutmut_report.FILE).read_text(encoding="utf-8"))
+    facts = mutmut_run._renewed({"command": "`make mutmut`"}, ["store/db.py"])
+    facts = mutmut_run._renewed(facts, ["store/work.py"])
+    facts = mutmut_run._renewed(facts, ["store/db.py"])
+    text = mutmut_report.written(lines, facts)
+    assert mutmut_report.read(text) == lines
+    assert mutmut_report.facts(text)["done anew"].count("store/") == 2
