@@ -6,6 +6,8 @@ and its annotations here, and nginx does the rest.
 
 from __future__ import annotations
 
+import httpx
+
 from tests.cluster.kube import Cluster, Object, until
 
 NAMESPACE = "ingress"
@@ -24,7 +26,18 @@ def start(cluster: Cluster, ingress: Object) -> str:
         given = cluster.get(NAMESPACE, "service", "nginx")["status"]["loadBalancer"].get("ingress")
         return str(given[0]["ip"]) if given else None
 
-    return until(address, "an address of nginx", seconds=30)
+    found = until(address, "an address of nginx", seconds=30)
+    host = ingress["spec"]["rules"][0]["host"]
+    # a policy lets a new pod through a part of a second after it has started
+    until(lambda: _passes(found, host), "an answer through nginx", seconds=30)
+    return found
+
+
+def _passes(address: str, host: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/ready", headers={"Host": host}, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def configuration(cluster: Cluster, ingress: Object) -> str:

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from ci.kafka.broker import Broker
 from ci.local.killing import free_port
@@ -98,13 +99,21 @@ class Site:
         return await asyncio.to_thread(ask)
 
     async def rewind(self) -> None:
-        """Let the group, which must be empty, forget how far it was: everything is delivered again."""
+        """Let the group forget how far it was, once its last member is gone: everything is delivered again."""
+        group = self.settings["kafka_group"]
+
+        def is_empty() -> bool:
+            admin = AdminClient({"bootstrap.servers": self.broker.address})  # its answers end with it
+            found = admin.describe_consumer_groups([group])[group].result(timeout=10)
+            return found.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 
         def forget() -> None:
-            consumer = Consumer({"bootstrap.servers": self.broker.address, "group.id": self.settings["kafka_group"]})
+            consumer = Consumer({"bootstrap.servers": self.broker.address, "group.id": group})
             consumer.commit(offsets=[TopicPartition(self.topic, p, 0) for p in range(4)], asynchronous=False)
             consumer.close()
 
+        # a member that was killed stays until its session has run out
+        await self.until(lambda: asyncio.to_thread(is_empty), "an empty group")
         await asyncio.to_thread(forget)
 
     # -- the database -------------------------------------------------------------------------------------------------
