@@ -25,6 +25,7 @@ _UPDATABLE = (
     "title",
     "desk",
     "owner",
+    "account",
     "assignee",
     "owner_role",
     "root_cause",

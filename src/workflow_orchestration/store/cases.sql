@@ -25,6 +25,7 @@ update cases set
     title        = coalesce(%(title)s, title),
     desk         = coalesce(%(desk)s, desk),
     owner        = coalesce(%(owner)s, owner),
+    account      = coalesce(%(account)s, account),
     assignee     = coalesce(%(assignee)s, assignee),
     owner_role   = coalesce(%(owner_role)s, owner_role),
     root_cause   = coalesce(%(root_cause)s, root_cause),

@@ -7,7 +7,7 @@ instruction joins its case: unchanged it only renews `as_of`; changed it lets th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workflow_orchestration.domain import book as books
@@ -82,6 +82,22 @@ async def replays(conn: Conn, message_ids: list[str]) -> tuple[str, ...]:
     )
 
 
+async def with_account(conn: Conn, new: cases.NewCase, principal: Principal) -> cases.NewCase:
+    """A case that is ensured by its key alone, with the account that a settlement case's key names (`case_key`).
+
+    Messages will join it under that key, so an account that the book knows must be one of the caller's desks.
+    """
+    if new.workflow != SETTLEMENT:
+        return new
+    name, _, reference = new.key.rpartition("/")
+    found = await book.find(conn, books.Account, name)
+    if found is None:
+        return new
+    if not principal.sees(found[0].desk):
+        raise NotFound(f"the book has no account {name!r} of your desks", fix="Load it, or ask its desk.")
+    return replace(new, account=name, reference=reference)
+
+
 async def _stored_items(conn: Conn, message_id: str) -> tuple[dict[str, Any], ...]:
     return tuple(_item(i) for i in await rows(conn, SQL["items"], {"message_id": message_id}))
 
@@ -129,6 +145,10 @@ async def _open(conn: Conn, item: MessageItem, account: str | None, why: str, pr
     if fresh:
         known = [r for r in (item.our_ref, item.csd_ref, item.common_ref) if r]
         await conn.execute(SQL["adopt"], {"case_id": case["id"], "references": known, "account": account})
+    elif case["account"] is None and account is not None:
+        # ensured by its key before the book knew the account: from now on it is that account's, and on its desk
+        moved = {"desk": found[0].desk} if found else {}
+        await cases.change(conn, str(case["id"]), log.WORKER, "case.account_known", account=account, **moved)
     return str(case["id"]), fresh
 
 

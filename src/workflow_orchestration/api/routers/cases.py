@@ -33,7 +33,8 @@ from workflow_orchestration.api.schemas.common import Said
 from workflow_orchestration.api.services import Use
 from workflow_orchestration.domain.errors import NotFound, NotOwner
 from workflow_orchestration.domain.roles import Operation, Principal
-from workflow_orchestration.store import cases, casework, lifecycle, sweeps, views
+from workflow_orchestration.store import cases, casework, lifecycle, messages, sweeps, views
+from workflow_orchestration.store.db import Conn
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=Endpoint)
 Responses = dict[int | str, dict[str, Any]]
@@ -87,7 +88,12 @@ async def ensure_case(
 ) -> Any:
     """Opened, attached to, or restarted when it ended in one of `restart_on`. The caller becomes its owner."""
     new = casework.ensured(body.model_dump(exclude={"restart_on"}), who)
-    found = await use.write(lambda conn: lifecycle.ensure(conn, new, restart_on=body.restart_on, principal=who))
+
+    async def ensure(conn: Conn) -> lifecycle.Ensured:
+        joined = await messages.with_account(conn, new, who)
+        return await lifecycle.ensure(conn, joined, restart_on=body.restart_on, principal=who)
+
+    found = await use.write(ensure)
     case = _opened(found.case, use, response, fresh=found.what != "attached")
     return {**case, "what": found.what, "attempt": found.attempt}
 
