@@ -17,6 +17,7 @@ from tests.failure.harness.checker import (
     Whole,
     check_case,
     check_requests,
+    check_server,
     check_stream,
     check_whole,
     ending,
@@ -236,6 +237,14 @@ def test_two_texts_under_one_key_are_told():
     asked = [{"key": "a:send", "body": "x"}, {"key": "a:send", "body": "x"}]
     assert list(check_requests(asked)) == []
     assert list(check_requests([*asked, {"key": "a:send", "body": "y"}])) != []
+
+
+def test_a_session_that_its_client_lost_track_of_is_told():
+    astray = "2026-11-25 WARNING:  there is no transaction in progress"
+    assert list(check_server(["LOG:  checkpoint starting: time", astray, "ERROR:  x", astray])) == [
+        "PostgreSQL warned 2 times: there is no transaction in progress"
+    ]
+    assert list(check_server(["LOG:  checkpoint starting: time", "ERROR:  deadlock detected"])) == []
 
 
 @pytest.mark.parametrize("numbers", [[1, 2, 4], [1, 2, 2, 3], [2, 1, 3], [2, 3]])

@@ -147,7 +147,7 @@ async def _open(conn: Conn, item: MessageItem, account: str | None, why: str, pr
         await conn.execute(SQL["adopt"], {"case_id": case["id"], "references": known, "account": account})
     elif case["account"] is None and account is not None:
         # ensured by its key before the book knew the account: from now on it is that account's, and on its desk
-        moved = {"desk": found[0].desk} if found else {}
+        moved: dict[str, Any] = {"desk": found[0].desk} if found else {}
         await cases.change(conn, str(case["id"]), log.WORKER, "case.account_known", account=account, **moved)
     return str(case["id"]), fresh
 

@@ -26,6 +26,8 @@ _TIERS: dict[str, tuple[set[str], int, set[str]]] = {
 _HASHED = ("stream", "seq", "at", "actor", "type", "data", "run_id", "task_id", "epoch", "n", "prev")
 #: Entries that say what a fault did, not what the case came to.
 _OF_FAULTS = frozenset({"run.version_changed", "case.cancel_requested"})
+#: PostgreSQL's warnings 25P01 and 25001.
+_ASTRAY = ("there is no transaction in progress", "there is already a transaction in progress")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -88,6 +90,12 @@ def check_case(seen: CaseSeen, whole: Whole) -> Iterator[str]:
     whole.last_seq[case_id] = len(seen.entries)
     if seen.exact and seen.story in whole.endings and (got := ending(seen)) != whole.endings[seen.story]:
         yield f"case {seen.n} ({seen.story}) came to another end: {_difference(whole.endings[seen.story], got)}"
+
+
+def check_server(log: Iterable[str]) -> Iterator[str]:
+    """PostgreSQL's own log: a client that ends a transaction it never began reads the answers to other questions."""
+    found = Counter(text for line in log for text in _ASTRAY if text in line)
+    yield from (f"PostgreSQL warned {count} times: {text}" for text, count in found.items())
 
 
 def _messages(seen: CaseSeen) -> Iterator[str]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.failure.harness import outside, stories
+from tests.failure.harness.checker import check_server
 from tests.failure.harness.driver import Api, Board, Play, Player, Stuck
 from tests.failure.harness.faults import Counts, Fire, Plan
 from tests.failure.harness.readers import Readers
@@ -181,6 +182,8 @@ async def run(order: Order, folder: Path, *, say: Say, stop: asyncio.Event, keep
                 f
                 async for f in outside.judge(playing.api, playing.plays, place.outboxes, place.receiver.requests, since)
             ]
+            with place.database.log.open(encoding="utf-8", errors="replace") as log:
+                result.findings += check_server(log)
             result.findings += readers.findings + place.failures
             if not result.stopped:
                 result.findings += fire.counts.lacking(order.plan.needs)

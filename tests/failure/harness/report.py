@@ -23,6 +23,7 @@ _RULES = (
     "each decision is by an entitled person, neither requester nor maker, and as many as the tier needs",
     "numbers of the log have no gap and no repeat, and every chain holds, recomputed and by `log verify`",
     "nothing is stuck",
+    "no session of PostgreSQL warned of a transaction that its client had not begun",
     "each case came to the end that its story comes to without faults",
 )
 

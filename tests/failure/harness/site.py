@@ -51,10 +51,14 @@ class Database(Server):
     def tcp(self, role: str, port: int) -> str:
         return f"postgresql://{role}@127.0.0.1:{port}/{DATABASE}"
 
+    @property
+    def log(self) -> Path:
+        return Path(self._bare.pgdata) / "log"
+
     def start(self) -> None:
         folder = self._bare.pgdata
         options = f"-h 127.0.0.1 -p {self.port} -k {folder} -c max_connections=120"
-        self._control("-w", "-o", options, "-l", str(folder / "log"), "start")
+        self._control("-w", "-o", options, "-l", str(self.log), "start")
 
     def stop_fast(self) -> None:
         self._control("-w", "-m", "fast", "stop")
