@@ -17,8 +17,9 @@ import httpx
 
 from tests.failure.harness import people
 
-#: Seconds until an unanswered question, or a case that does not move, is called stuck.
-PATIENCE = 120.0
+#: Seconds until an unanswered question, or a case that does not move, is called stuck. Several of the product's longest
+#: waits, one after the other: faults follow each other too, and a busy machine must not be taken for a broken promise.
+PATIENCE = 300.0
 _ANSWER_SECONDS = 25.0
 _POLL_SECONDS = 0.15
 _BATCH = 200
