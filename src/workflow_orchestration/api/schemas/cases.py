@@ -147,7 +147,9 @@ class CaseOpening(Body):
 class CaseEnsure(Body):
     workflow: Workflow = Field(examples=["settlement"])
     key: Text = Field(
-        description="Stable: the same job asks with the same key.", examples=["airflow/eod/2026-11-24/FX"]
+        description="Stable: the same job asks with the same key. A settlement case's is account/reference: messages "
+        "about it join the case, so the account must be on one of your desks.",
+        examples=["airflow/eod/2026-11-24/FX"],
     )
     owner: Text = Field(description="Who asks now; only the last one may cancel.", examples=["ti-019aabcd"])
     restart_on: list[Restartable] = Field([], max_length=3)
