@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ci.local.killing import free_port
 from ci.local.postgres import Server
 from tests.chart.render import ROOT
 from workflow_orchestration.worker.migrate import migrate
@@ -148,6 +154,70 @@ def test_a_pod_starts_when_its_schema_and_its_user_are_there(metadata: str, tmp_
 def test_a_pod_waits_for_its_schema_and_its_user(metadata: str, tmp_path: Path, wanted: tuple[str, str]) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         _airflow("wait.py", *filter(None, wanted), url=metadata, folder=tmp_path, seconds=2)
+
+
+# -- the canary of `helm test`
+
+
+class _Airflow(BaseHTTPRequestHandler):
+    """As much of Airflow's REST API as a canary asks for; its run has ended well as soon as it is there."""
+
+    def do_GET(self) -> None:
+        self._answer({"state": "success", "value": "http://platform/cases/1"})
+
+    def do_POST(self) -> None:
+        self._answer({"access_token": "t"})
+
+    def _answer(self, body: dict[str, str]) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")  # type: ignore[attr-defined]
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test's output is not the place."""
+
+
+def _canary(port: int, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    given = {"AIRFLOW_URL": f"http://127.0.0.1:{port}", "ADMIN_NAME": "admin", "ADMIN_PASSWORD": "p",
+             "CANARY": "{}", "CANARY_SECONDS": "20"}  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return _load(AIRFLOW / "canary.py")
+
+
+def test_a_canary_waits_for_a_server_that_it_cannot_reach_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new pod's network policy takes a moment to let it out."""
+    port = free_port()
+    canary = _canary(port, monkeypatch)
+    monkeypatch.setattr(canary, "PAUSE", 0.1)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(canary.main)
+        time.sleep(0.3)
+        assert not ended.done()
+        server = HTTPServer(("127.0.0.1", port), _Airflow)
+        server.asked = []  # type: ignore[attr-defined]
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            assert ended.result(timeout=20) == 0
+        finally:
+            server.shutdown()
+            serving.join()
+            server.server_close()
+    asked = server.asked  # type: ignore[attr-defined]
+    assert asked.count("POST /auth/token") == 1
+    assert asked.count("POST /api/v2/dags/canary/dagRuns") == 1
+
+
+def test_a_canary_says_which_server_it_cannot_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    canary = _canary(port, monkeypatch)
+    monkeypatch.setattr(canary, "PAUSE", 0.1)
+    monkeypatch.setattr(canary, "REACH", 0.3)
+    with pytest.raises(SystemExit, match=rf"^http://127.0.0.1:{port} cannot be reached: .*refused"):
+        canary.main()
 
 
 # -- roles and databases

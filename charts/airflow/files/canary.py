@@ -16,16 +16,27 @@ from typing import Any
 
 URL = os.environ["AIRFLOW_URL"]
 RUNS = "/api/v2/dags/canary/dagRuns"
-#: Seconds between two looks.
-PAUSE = 2.0
+#: Seconds between two looks, and for which a server that cannot be reached is waited for: a new pod's network policy
+#: takes a moment to let it out, a server that restarts takes longer.
+PAUSE, REACH = 2.0, 90.0
 
 
 def call(method: str, path: str, token: str = "", body: Any = None) -> Any:
+    """The answer. What was never sent is tried again, so that nothing is asked for twice."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(URL + path, data=data, headers=headers, method=method)  # noqa: S310 - the chart's
-    with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - own http address
-        return json.load(answer)
+    end = time.monotonic() + REACH
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - own http address
+                return json.load(answer)
+        except urllib.error.HTTPError:
+            raise
+        except urllib.error.URLError as error:
+            if time.monotonic() > end:
+                raise SystemExit(f"{URL} cannot be reached: {error.reason}") from None
+            time.sleep(PAUSE)
 
 
 def found(path: str, token: str) -> Any:
