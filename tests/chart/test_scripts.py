@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,7 +23,8 @@ import pytest
 
 from ci.local.killing import free_port
 from ci.local.postgres import Server
-from tests.chart.render import ROOT
+from tests.chart.render import ROOT, environment, objects
+from tests.chart.sweep import pods
 from workflow_orchestration.worker.migrate import migrate
 
 ALLOWLIST = ROOT / "charts/vllm/files/allowlist.py"
@@ -218,6 +220,35 @@ def test_a_canary_says_which_server_it_cannot_reach(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(canary, "REACH", 0.3)
     with pytest.raises(SystemExit, match=rf"^http://127.0.0.1:{port} cannot be reached: .*refused"):
         canary.main()
+
+
+# -- the other pods of `helm test`
+
+
+def test_every_pod_of_helm_test_waits_for_what_it_cannot_reach_yet() -> None:
+    """The way out of a new pod opens a moment after its start: whoever asks once fails now and then."""
+    rendered = [*objects(environment("minikube", "all-on")), *objects(environment("minikube", "ollama"))]
+    found = [pod for pod in pods(rendered) if pod.annotations.get("helm.sh/hook") == "test"]
+    asking = {pod.owner: pod.containers[0]["command"] for pod in found if "-c" in pod.containers[0]["command"]}
+    assert len(asking) >= 6
+    nowhere = f"127.0.0.1:{free_port()}"
+    given = {"WORKER_DATABASE_URL": f"postgresql://wo_worker@{nowhere}/workflow", "VLLM_API_KEY": "k"}
+    processes = {
+        owner: subprocess.Popen(
+            [sys.executable, *(re.sub(r"^http://[^/]+", f"http://{nowhere}", word) for word in command[1:])],
+            env={**os.environ, **given},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for owner, command in asking.items()
+    }
+    try:
+        time.sleep(3)
+        assert [owner for owner, process in processes.items() if process.poll() is not None] == []
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
 
 
 # -- roles and databases
