@@ -43,20 +43,20 @@ def _in_pod(folder: Path, uid: str) -> bool:
     return places.CGROUP in groups and uid in groups and not command.startswith("/pause")
 
 
-def cpu_seconds(process: int, uid: str) -> float:
-    """CPU time that the process's pod has used, in seconds."""
-    pod = _pod_group(process, "cpuacct", uid)
-    if (pod / "cpuacct.usage").exists():
-        return int((pod / "cpuacct.usage").read_text()) / 1e9
-    rows = dict(line.split() for line in (pod / "cpu.stat").read_text().splitlines())
+def cpu_seconds(pod: Object) -> float:
+    """CPU time that a pod has used, in seconds."""
+    group = _pod_group(pod, "cpuacct")
+    if (group / "cpuacct.usage").exists():
+        return int((group / "cpuacct.usage").read_text()) / 1e9
+    rows = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
     return int(rows["usage_usec"]) / 1e6
 
 
-def peak_memory(process: int, uid: str) -> int:
-    """Bytes that the process's pod has held at most."""
-    pod = _pod_group(process, "memory", uid)
-    first = pod / "memory.max_usage_in_bytes"
-    return int((first if first.exists() else pod / "memory.peak").read_text())
+def peak_memory(pod: Object) -> int:
+    """Bytes that a pod has held at most."""
+    group = _pod_group(pod, "memory")
+    first = group / "memory.max_usage_in_bytes"
+    return int((first if first.exists() else group / "memory.peak").read_text())
 
 
 def squeeze(process: int) -> bool:
@@ -75,9 +75,18 @@ def squeeze(process: int) -> bool:
     return False
 
 
-def _pod_group(process: int, controller: str, uid: str) -> Path:
-    group = _group(process, controller)
-    return next(p for p in (group, *group.parents) if uid in p.name)
+def _pod_group(pod: Object, controller: str) -> Path:
+    """A pod's cgroup, by any of its processes: some are a probe's, and end while they are looked at."""
+    uid = pod["metadata"]["uid"]
+    for process in processes_of(pod):
+        try:
+            group = _group(process, controller)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for found in (group, *group.parents):
+            if uid in found.name:
+                return found
+    raise Failed(f"pod {pod['metadata']['name']} has no process on this node")
 
 
 def _group(process: int, controller: str) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster import report
 from tests.cluster.crowd import Crowd, at_work
-from tests.cluster.node import cpu_seconds, processes_of
+from tests.cluster.node import cpu_seconds
 from tests.cluster.release import Release, token
 from tests.cluster.requests import Stream
 
@@ -25,7 +25,7 @@ def _used(release: Release) -> dict[str, float]:
     """CPU-seconds so far, by component."""
     found = {}
     for part in ("api", "worker", "postgres"):
-        found[part] = sum(cpu_seconds(processes_of(p)[0], p["metadata"]["uid"]) for p in release.pods(part))
+        found[part] = sum(cpu_seconds(p) for p in release.pods(part))
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster import report
 from tests.cluster.kube import restarts
-from tests.cluster.node import cpu_seconds, processes_of
+from tests.cluster.node import cpu_seconds
 from tests.cluster.release import Release
 
 
@@ -36,6 +36,6 @@ def test_the_cost_of_a_start_is_measured(release: Release) -> None:
     used = {}
     for part in ("api", "worker", "postgres"):
         pod = release.pods(part)[0]
-        used[part] = cpu_seconds(processes_of(pod)[0], pod["metadata"]["uid"])
+        used[part] = cpu_seconds(pod)
     report.note("CPU-seconds since the start: " + ", ".join(f"{part} {s:.1f}" for part, s in used.items()))
     assert all(0 < seconds < 60 for seconds in used.values()), used
