@@ -81,6 +81,7 @@ async def measured(wanted: list[str], size: Size, *, with_peers: bool) -> dict[s
                 found[name] = await row()
             except peers.PeerError as error:
                 found[name] = {"not_measured": str(error)}
+            found[name]["at"] = datetime.now(UTC).isoformat(timespec="minutes")  # rows may be measured anew, one by one
             print(f"{datetime.now():%H:%M:%S} {name}: {json.dumps(found[name])[:300]}", flush=True)
     found["about"]["load_after"] = os.getloadavg()
     return found

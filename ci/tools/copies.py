@@ -39,12 +39,16 @@ class Run:
 
 @contextlib.contextmanager
 def copy_of(root: Path) -> Iterator[Path]:
-    """A copy of every committed and new file, removed at the end."""
+    """A copy of every committed and new file, removed at the end; what the checkout has compiled already is used."""
     with tempfile.TemporaryDirectory(prefix="wo-copy-") as name:
         copy = Path(name)
-        for file in repository_files(root):
-            (copy / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / file, copy / file)
+        files = repository_files(root)
+        for folder in {Path(file).parent for file in files}:
+            (copy / folder).mkdir(parents=True, exist_ok=True)
+            if (root / folder / "__pycache__").is_dir():
+                (copy / folder / "__pycache__").symlink_to(root / folder / "__pycache__")
+        for file in files:
+            shutil.copy2(root / file, copy / file)  # with its time, by which Python knows what was compiled of it
         postgres = root / ".state" / "test-postgres"
         postgres.mkdir(parents=True, exist_ok=True)
         (copy / ".state").mkdir()
@@ -66,9 +70,11 @@ def apply(patch: Path, copy: Path) -> str | None:
     return None if done.returncode == 0 else done.stderr.strip()
 
 
-def run_tests(folder: Path, tests: Sequence[str], *, seconds: float) -> Run:
+def run_tests(folder: Path, tests: Sequence[str], *, seconds: float, workers: int = 0) -> Run:
     """Run tests in a checkout or copy with this interpreter; a run that takes longer is ended with its children."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not browser", *tests]
+    if workers:
+        command += ["-n", str(workers), "--dist", "loadfile"]
     env = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command, cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0

@@ -93,6 +93,9 @@ def main(wanted: Sequence[str]) -> int:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         results = [_told(result) for result in pool.map(try_one, mutants)]
     count = {v: sum(r.verdict == v for r in results) for v in ("caught", "survived", "broken")}
+    for result in results:  # once more, last: a log's end is what is kept of it
+        if result.verdict != "caught":
+            _told(result)
     print(", ".join(f"{count[v]} {v}" for v in ("caught", "survived", "broken")))
     return 0 if count["caught"] == len(results) else 1
 
@@ -106,7 +109,7 @@ def _is_wanted(patch: Path, wanted: Sequence[str]) -> bool:
 def _all_pass_unmutated(mutants: Sequence[Mutant]) -> bool:
     """A test that fails without its mutant, or is skipped away, would prove nothing."""
     tests = sorted({test for mutant in mutants for test in mutant.tests})
-    run = copies.run_tests(ROOT, tests, seconds=SECONDS * 5)
+    run = copies.run_tests(ROOT, tests, seconds=SECONDS * 5, workers=_AT_ONCE)
     if run.code != 0 or "skipped" in run.closing_line:
         print(run.output)
         print(f"mutants: the named tests must all pass without a mutant first: {run.closing_line}")

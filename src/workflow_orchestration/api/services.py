@@ -56,7 +56,7 @@ class Services:
         self.bell.ring("*")
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # a plain function would be given a thread for each request
     found = request.app.state.services
     assert isinstance(found, Services)
     return found

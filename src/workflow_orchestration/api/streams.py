@@ -19,7 +19,7 @@ from workflow_orchestration.domain.canonical import canonical
 from workflow_orchestration.domain.errors import NotFound
 from workflow_orchestration.domain.roles import Principal
 from workflow_orchestration.store import cases, log
-from workflow_orchestration.store.db import Conn, Row
+from workflow_orchestration.store.db import Row
 
 _PAGE = 100
 #: A piece of an agent's answer while it is written. No rule has looked at it yet: it is for patience, not for use.
@@ -71,14 +71,12 @@ async def follow(
 
 
 async def _page(services: Services, case_id: str, principal: Principal, after: int) -> tuple[list[Row], bool]:
-    """A page, and whether the case had ended before it was read; a case that went to another desk ends here."""
-
-    async def read(conn: Conn) -> tuple[list[Row], bool]:
-        ended = not await cases.is_open(conn, case_id, principal)
-        return await log.read(conn, case_id, after=after, limit=_PAGE), ended
-
+    """A page, and whether the case had ended when it was read; a case that went to another desk ends here."""
     try:
-        return await services.read(read)
+        found, is_open = await services.read(
+            lambda conn: cases.followed(conn, case_id, principal, after=after, limit=_PAGE)
+        )
+        return found, not is_open
     except NotFound:
         return [], True
     except psycopg.OperationalError as error:

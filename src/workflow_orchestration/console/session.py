@@ -35,7 +35,7 @@ class VisitorRoute(PageRoute):
         await super().admit(request)
 
 
-def _visitor(request: Request) -> Principal:
+async def _visitor(request: Request) -> Principal:
     found = request.state.principal
     assert isinstance(found, Principal)
     return found

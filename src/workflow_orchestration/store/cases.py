@@ -19,6 +19,7 @@ from workflow_orchestration.store import log, work
 from workflow_orchestration.store.db import Conn, RacedError, Row, jsonb, new_id, one, queries, rows
 
 SQL = queries(__file__)
+_FOLLOWED = SQL["followed"].format(entries=log.SQL["read"])
 _UPDATABLE = (
     "status",
     "phase",
@@ -128,12 +129,13 @@ async def get(conn: Conn, case_id: str) -> Row:
     return case
 
 
-async def is_open(conn: Conn, case_id: str, principal: Principal) -> bool:
-    """Whether there is still work on the case; NotFound when it is another desk's."""
-    found = await one(conn, SQL["standing"], {"id": case_id})
-    if found is None or not principal.sees(found["desk"]):
+async def followed(conn: Conn, case_id: str, principal: Principal, *, after: int, limit: int) -> tuple[list[Row], bool]:
+    """The next entries of its log, and whether there is still work on the case; NotFound when it is another desk's."""
+    given = {"id": case_id, "stream": case_id, "after": after, "limit": limit}
+    found = await rows(conn, _FOLLOWED, given)
+    if not found or not principal.sees(found[0]["case_desk"]):
         raise NotFound(f"there is no case {case_id}")
-    return bool(found["status"] == "open")
+    return [row for row in found if row["seq"] is not None], bool(found[0]["case_status"] == "open")
 
 
 async def get_visible(conn: Conn, case_id: str, principal: Principal) -> Row:
@@ -158,16 +160,15 @@ async def update(conn: Conn, case_id: str, **changes: Any) -> tuple[Row, dict[st
     after."""
     unknown = set(changes) - set(_UPDATABLE)
     assert not unknown, f"cases have no {unknown}"
-    before = await one(conn, SQL["lock"], {"id": case_id})
-    if before is None:
-        raise NotFound(f"there is no case {case_id}")
-    if changes.get("phase"):
-        check_edge(Phase(before["phase"]), Phase(changes["phase"]))
     params = {name: changes.get(name) for name in _UPDATABLE} | {"id": case_id}
     if params["findings"] is not None:
         params["findings"] = jsonb(params["findings"])
-    after = await one(conn, SQL["update"], params)
-    assert after is not None
+    found = await rows(conn, SQL["update"], params)
+    if not found:
+        raise NotFound(f"there is no case {case_id}")
+    before, after = ({name: value for name, value in row.items() if name != "is_new"} for row in found)
+    if changes.get("phase"):
+        check_edge(Phase(before["phase"]), Phase(changes["phase"]))
     said = {k: v for k, v in changes.items() if k not in ("findings", "changed_seq", "status_as_of")}
     return after, {**said, "before": state_sha(before), "after": state_sha(after)}
 

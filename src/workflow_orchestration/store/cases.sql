@@ -11,39 +11,48 @@ select * from cases where workflow = %(workflow)s and key = %(key)s
 -- name: get
 select *, now() as now from cases where id = %(id)s
 
--- name: standing
--- whose it is and whether it is open: what a reader of its log is asked at every page
-select desk, status from cases where id = %(id)s
+-- name: followed
+-- whose it is, whether it is open, and the next of its entries, as one moment has them
+select c.desk as case_desk, c.status as case_status, entry.*
+from cases c left join lateral ({entries}) entry on true
+where c.id = %(id)s
+order by entry.seq
 
 -- name: lock
 select * from cases where id = %(id)s for no key update
 
 -- name: update
-update cases set
-    status       = coalesce(%(status)s, status),
-    phase        = coalesce(%(phase)s, phase),
-    title        = coalesce(%(title)s, title),
-    desk         = coalesce(%(desk)s, desk),
-    owner        = coalesce(%(owner)s, owner),
-    account      = coalesce(%(account)s, account),
-    assignee     = coalesce(%(assignee)s, assignee),
-    owner_role   = coalesce(%(owner_role)s, owner_role),
-    root_cause   = coalesce(%(root_cause)s, root_cause),
-    fault_side   = coalesce(%(fault_side)s, fault_side),
-    exposure_eur = coalesce(%(exposure_eur)s, exposure_eur),
-    priority     = coalesce(%(priority)s, priority),
-    band         = coalesce(%(band)s, band),
-    cutoff_at    = coalesce(%(cutoff_at)s, cutoff_at),
-    status_as_of = coalesce(%(status_as_of)s, status_as_of),
-    changed_seq  = coalesce(%(changed_seq)s, changed_seq),
-    expires_at   = coalesce(%(expires_at)s, expires_at),
-    legal_hold   = coalesce(%(legal_hold)s, legal_hold),
-    findings     = findings || coalesce(%(findings)s, '{}'::jsonb),
-    ended_at     = case when %(status)s = 'open' then null
-                        when %(status)s is not null then now() else ended_at end,
-    updated_at   = now()
-where id = %(id)s
-returning *
+-- the case as it was, locked, and as it is now: one round trip less for each step of each case
+with was as (
+    select * from cases where id = %(id)s for no key update
+), changed as (
+    update cases set
+        status       = coalesce(%(status)s, cases.status),
+        phase        = coalesce(%(phase)s, cases.phase),
+        title        = coalesce(%(title)s, cases.title),
+        desk         = coalesce(%(desk)s, cases.desk),
+        owner        = coalesce(%(owner)s, cases.owner),
+        account      = coalesce(%(account)s, cases.account),
+        assignee     = coalesce(%(assignee)s, cases.assignee),
+        owner_role   = coalesce(%(owner_role)s, cases.owner_role),
+        root_cause   = coalesce(%(root_cause)s, cases.root_cause),
+        fault_side   = coalesce(%(fault_side)s, cases.fault_side),
+        exposure_eur = coalesce(%(exposure_eur)s, cases.exposure_eur),
+        priority     = coalesce(%(priority)s, cases.priority),
+        band         = coalesce(%(band)s, cases.band),
+        cutoff_at    = coalesce(%(cutoff_at)s, cases.cutoff_at),
+        status_as_of = coalesce(%(status_as_of)s, cases.status_as_of),
+        changed_seq  = coalesce(%(changed_seq)s, cases.changed_seq),
+        expires_at   = coalesce(%(expires_at)s, cases.expires_at),
+        legal_hold   = coalesce(%(legal_hold)s, cases.legal_hold),
+        findings     = cases.findings || coalesce(%(findings)s, '{}'::jsonb),
+        ended_at     = case when %(status)s = 'open' then null
+                            when %(status)s is not null then now() else cases.ended_at end,
+        updated_at   = now()
+    from was where cases.id = was.id
+    returning cases.*
+)
+select false as is_new, was.* from was union all select true, changed.* from changed order by is_new
 
 -- name: add_reference
 insert into case_references (workflow, account, reference, case_id)
