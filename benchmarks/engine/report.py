@@ -143,9 +143,9 @@ Each takeover's effect happened once: {effects}.
 
 ## Where the time goes
 
-- **CPU** is what the rate is made of: both cores are busy. One workflow of ours is two runs: 22 transactions with 178
-  statements, 141 of the worker and 37 of the api, and each costs about a quarter of a millisecond of both sides. A third
-  of the worker's time is LangGraph itself, as plain shows. Nine transactions hold one checkpoint each: stored with the
+- **CPU** is what the rate is made of: both cores are busy. One workflow of ours is two runs: 22 transactions of
+  178 statements, 141 of them the worker's and 37 the api's, each a quarter of a millisecond of both sides. A third of
+  the worker's time is LangGraph itself, as plain shows. Nine transactions hold one checkpoint each: stored with the
   next node's rows, they would cost three statements and a flush less.
 - **The ratio** moves with the machine by a tenth: plain keeps one core busy, and is the faster the less else runs.
 - **Takeover** waits for the lease (10 s by default): a dead and a frozen worker are told apart by nothing else. A

@@ -45,6 +45,8 @@ _REAL_AT_ONCE = 4
 RULES = ("V10", "CITED", "V11", "V15", "HANDOFF", "CAUSE", "SLOTS", "HOPS")
 _FULL = 3000
 _BATCH = 250
+#: Breaches told of each batch.
+_SHOWN = 100
 #: Seconds until a case that does not move is judged as it stands. A real server on a CPU writes thirty answers a case,
 #: for two dozen cases side by side.
 _PATIENCE, _REAL_PATIENCE = 180.0, 900.0
@@ -171,7 +173,7 @@ async def _while_all_run(children: list[Child], work: Coroutine[Any, Any, None])
 
 
 async def prove(order: Order, folder: Path = FOLDER) -> Result:
-    result, began = Result(order, Tally()), time.monotonic()
+    result, began, said = Result(order, Tally()), time.monotonic(), 0
     async with site(order, folder) as (api, model, children):
         for first in range(0, order.cases, _BATCH):
             cases = [Case(n) for n in range(first, min(first + _BATCH, order.cases))]
@@ -183,6 +185,9 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
                 playing.play(api, cases, outbox, seed=order.seed, at_once=24, patience=patience, tally=result.tally),
             )
             done = result.tally
+            for breach in done.breaches[said : said + _SHOWN]:
+                print(f"  BREACH {breach}")
+            said = len(done.breaches)
             print(f"proof: {done.cases} cases, {len(done.breaches)} breaches, {done.by_agent} on an agent's pick, "
                   f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
         if order.real is None:
@@ -223,8 +228,6 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _real(asked) as real:
         result = asyncio.run(prove(Order(asked.cases, asked.seed, asked.workers, real)))
-    for breach in result.tally.breaches[:100]:
-        print(f"  BREACH {breach}")
     for want in result.wants():
         print(f"  PROVES NOTHING: {want}")
     asked.report.parent.mkdir(parents=True, exist_ok=True)

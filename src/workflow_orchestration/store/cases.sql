@@ -18,9 +18,6 @@ from cases c left join lateral ({entries}) entry on true
 where c.id = %(id)s
 order by entry.seq
 
--- name: lock
-select * from cases where id = %(id)s for no key update
-
 -- name: update
 -- the case as it was, locked, and as it is now: one round trip less for each step of each case
 with was as (

@@ -108,9 +108,11 @@ SWITCHED_OFF = {
 async def test_with_a_rule_switched_off_the_judge_shows_a_breach(prove, monkeypatch, rule):
     switch, behaviours, check = SWITCHED_OFF[rule]
     switch(monkeypatch)
-    cases = [Case(n) for n in ((3, 7, 11, 15, 19) if check == "V15" else range(0, 60, 5))]
+    # a talk without a bound is dozens of questions: few cases show it
+    cases = [Case(n) for n in {"V15": (3, 7, 11, 15, 19), "HOPS": (0, 20, 40)}.get(check, range(0, 60, 5))]
     otherwise = {"honest": 1.0, "picks-forbidden": 1.0} if rule == "HANDOFF" else {"honest": 1.0}
-    tally = await prove(Adversary(otherwise, seed=5, by_schema=behaviours), cases, patience=25)
+    patience = 25 if check == "ENDS" else 120  # what ends nowhere is seen once this is over; all else long before
+    tally = await prove(Adversary(otherwise, seed=5, by_schema=behaviours), cases, patience=patience)
     assert check in {breach.rule for breach in tally.breaches}
 
 
