@@ -1,6 +1,7 @@
 """What is missing on a machine is said in one line, with what to do."""
 
 import subprocess
+import time
 
 import psutil
 import pytest
@@ -66,8 +67,10 @@ def test_a_server_that_never_answers_is_given_up_and_leaves_nothing_behind(tmp_p
 
 
 def test_a_server_that_does_not_heed_sigterm_is_killed(tmp_path):
-    server = _server(tmp_path, "trap '' TERM; while :; do sleep 0.1; done", start_seconds=0.5)
+    server = _server(tmp_path, "trap '' TERM; echo deaf; while :; do sleep 0.1; done", start_seconds=0.5)
     with server.log.open("wb") as log:
         server.process = subprocess.Popen(server.command, stdout=log, start_new_session=True)
+    while server.log.read_text() != "deaf\n":  # until then SIGTERM ends it
+        time.sleep(0.01)
     server.stop(seconds=0.3)
     assert server.process.returncode == -9

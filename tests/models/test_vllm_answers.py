@@ -10,6 +10,9 @@ import pytest
 from ci.models import chart
 from tests.models.conftest import Finding, chat, question, schema
 
+#: Of one token each, to compare two servers.
+_PROMPTS = 24
+
 
 def test_an_answer_in_a_strict_schema_is_valid_and_holds_no_white_space(client):
     tokens = []
@@ -58,14 +61,18 @@ async def test_the_cases_name_is_the_engines_name_of_the_request(vllm, gateway):
 
 
 def test_both_servers_hold_the_same_numbers(client, ollama):
-    """The same tokens in, and greedily the same first ones out; later they part, where sums are rounded otherwise."""
-    asked = {"model": "tiny", "prompt": "user: why did it fail?\nassistant: ", "max_tokens": 8, "temperature": 0}
-    ours = client.post("/v1/completions", json=asked).json()
-    theirs = httpx.post(f"{ollama.url}/api/generate", json={
-        "model": "tiny", "prompt": asked["prompt"], "raw": True, "stream": False,
-        "options": {"num_predict": 8, "temperature": 0, "repeat_penalty": 1}}, timeout=60).json()  # fmt: skip
-    assert theirs["prompt_eval_count"] == ours["usage"]["prompt_tokens"]
-    assert ours["choices"][0]["text"] == theirs["response"]
+    """The same tokens in, and greedily the same one out: of hundreds, by chance never. Random weights have near ties,
+    which each server's rounding on each processor decides in its own way, so not for every prompt."""
+    same = 0
+    for n in range(_PROMPTS):
+        asked = {"model": "tiny", "prompt": f"user: why did {n} fail?\nassistant: ", "max_tokens": 1, "temperature": 0}
+        ours = client.post("/v1/completions", json=asked).json()
+        theirs = httpx.post(f"{ollama.url}/api/generate", json={
+            "model": "tiny", "prompt": asked["prompt"], "raw": True, "stream": False,
+            "options": {"num_predict": 1, "temperature": 0, "repeat_penalty": 1}}, timeout=60).json()  # fmt: skip
+        assert theirs["prompt_eval_count"] == ours["usage"]["prompt_tokens"]
+        same += ours["choices"][0]["text"] == theirs["response"]
+    assert same >= _PROMPTS * 2 / 3
 
 
 @pytest.mark.parametrize(
