@@ -56,8 +56,9 @@ class Person:
 class Demo:
     settings: IssuerSettings
     people: dict[str, Person] = field(default_factory=dict)
-    #: Unlike any earlier demo's: a case's key is unique for ever.
-    reference: str = field(default_factory=lambda: f"D{int(time.time()):X}")
+    #: Unlike any earlier demo's, also of the same second: a case's key is unique for ever. Sixteen characters are the
+    #: most, with what is added for a replacement.
+    reference: str = field(default_factory=lambda: f"D{time.time_ns() // 1_000_000:X}")
 
     def __post_init__(self) -> None:
         for name, roles in _ROLES.items():
