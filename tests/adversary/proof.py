@@ -173,10 +173,11 @@ async def _while_all_run(children: list[Child], work: Coroutine[Any, Any, None])
 
 
 async def prove(order: Order, folder: Path = FOLDER) -> Result:
-    result, began, said = Result(order, Tally()), time.monotonic(), 0
+    result, began = Result(order, Tally()), time.monotonic()
     async with site(order, folder) as (api, model, children):
         for first in range(0, order.cases, _BATCH):
             cases = [Case(n) for n in range(first, min(first + _BATCH, order.cases))]
+            known = len(result.tally.breaches)
             await playing.load(api, cases)
             outbox = folder / "run" / "outbox"
             patience = _REAL_PATIENCE if order.real else _PATIENCE
@@ -185,9 +186,8 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
                 playing.play(api, cases, outbox, seed=order.seed, at_once=24, patience=patience, tally=result.tally),
             )
             done = result.tally
-            for breach in done.breaches[said : said + _SHOWN]:
+            for breach in done.breaches[known : known + _SHOWN]:
                 print(f"  BREACH {breach}")
-            said = len(done.breaches)
             print(f"proof: {done.cases} cases, {len(done.breaches)} breaches, {done.by_agent} on an agent's pick, "
                   f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
         if order.real is None:

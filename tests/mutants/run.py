@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +27,6 @@ FOLDER = Path(__file__).parent
 #: Of one mutant's tests.
 SECONDS = 180.0
 _AT_ONCE = 2
-#: A race goes well by chance, also without what should decide it: a mutant has survived that survives all of these.
-#: That it took more than one is said, for its test wants to be sharper.
-_TRIES = 3
 #: Folders of mutants whose tests have a stage of their own: run only when named.
 _OWN_STAGE = ("airflow",)
 
@@ -82,13 +79,7 @@ def try_one(mutant: Mutant) -> Result:
     with copies.copy_of(ROOT) as copy:
         if reason := copies.apply(mutant.patch, copy):
             return Result(mutant, "broken", f"the patch does not apply: {reason}")
-        result = judge(mutant, copies.run_tests(copy, mutant.tests, seconds=SECONDS))
-        for tried in range(2, _TRIES + 1):
-            if result.verdict != "survived":
-                break
-            result = judge(mutant, copies.run_tests(copy, mutant.tests, seconds=SECONDS))
-            result = replace(result, detail=f"{result.detail}, at try {tried}")
-        return result
+        return judge(mutant, copies.run_tests(copy, mutant.tests, seconds=SECONDS))
 
 
 def main(wanted: Sequence[str]) -> int:

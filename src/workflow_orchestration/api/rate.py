@@ -7,7 +7,7 @@ import time
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.aio.strategies import MovingWindowRateLimiter
 
 from workflow_orchestration.domain.errors import RateLimited
 
@@ -16,10 +16,8 @@ _FAILED_LOGINS = 60
 
 
 class RateLimits:
-    """Two counts for each of whom it has seen, whatever they ask: this minute's, and of the last one its rest."""
-
     def __init__(self, per_minute: int) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._requests = RateLimitItemPerMinute(per_minute)
         self._failures = RateLimitItemPerMinute(min(per_minute, _FAILED_LOGINS))
 

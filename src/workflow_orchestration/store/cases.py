@@ -166,7 +166,9 @@ async def update(conn: Conn, case_id: str, **changes: Any) -> tuple[Row, dict[st
     found = await rows(conn, SQL["update"], params)
     if not found:
         raise NotFound(f"there is no case {case_id}")
-    before, after = ({name: value for name, value in row.items() if name != "is_new"} for row in found)
+    for row in found:
+        del row["is_new"]
+    before, after = found
     if changes.get("phase"):
         check_edge(Phase(before["phase"]), Phase(changes["phase"]))
     said = {k: v for k, v in changes.items() if k not in ("findings", "changed_seq", "status_as_of")}

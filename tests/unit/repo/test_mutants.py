@@ -1,5 +1,3 @@
-import contextlib
-
 import pytest
 
 from ci.tools.copies import TIMED_OUT, Run
@@ -45,17 +43,3 @@ def test_only_a_failing_test_catches_a_mutant(code, output, verdict, mutant):
 
 def test_a_hang_catches_a_mutant_only_where_its_header_allows_it(mutant):
     assert mutants.judge(mutant("# hang-ok\n" + _HEADER), Run(TIMED_OUT, "")).verdict == "caught"
-
-
-@pytest.mark.parametrize(
-    ("codes", "verdict", "tries"), [([1], "caught", 1), ([0, 1], "caught", 2), ([0, 0, 0], "survived", 3)]
-)
-def test_a_mutant_has_survived_when_it_survives_every_try(codes, verdict, tries, mutant, monkeypatch, tmp_path):
-    runs = iter([Run(code, "1 failed in 1s" if code else "1 passed in 1s") for code in codes])
-    monkeypatch.setattr(mutants.copies, "copy_of", lambda _root: contextlib.nullcontext(tmp_path))
-    monkeypatch.setattr(mutants.copies, "apply", lambda _patch, _copy: None)
-    monkeypatch.setattr(mutants.copies, "run_tests", lambda *_args, **_more: next(runs))
-    result = mutants.try_one(mutant())
-    assert result.verdict == verdict
-    assert ("at try" in result.detail) == (tries > 1)
-    assert next(runs, None) is None
