@@ -54,14 +54,16 @@ def test_a_migration_that_fails_half_way_leaves_the_old_release_at_work(old: Rel
     before, jobs = _schema(old), _migrations(old)
     old.database(f"create table {_OBSTACLE} (in_the_way int)")
     crowd = _crowd(old, old_url, 600_000)
-    with at_work(crowd), Stream(old_url, token("reader", ["auditor"]), clients=2) as load:
-        with pytest.raises(Failed):
-            old.upgrade(seconds=45)
-        crowd.await_more(2)
-    # a failed upgrade's Job is nobody's afterwards: Helm compares with the last release that went well
-    for name in _migrations(old) - jobs:
-        old.kubectl("delete", "job", name, "--wait")
-    old.database(f"drop table {_OBSTACLE}")
+    try:
+        with at_work(crowd), Stream(old_url, token("reader", ["auditor"]), clients=2) as load:
+            with pytest.raises(Failed):
+                old.upgrade(seconds=45)
+            crowd.await_more(2)
+    finally:
+        # a failed upgrade's Job is nobody's afterwards: Helm compares with the last release that went well
+        for name in _migrations(old) - jobs:
+            old.kubectl("delete", "job", name, "--wait")
+        old.database(f"drop table {_OBSTACLE}")
     assert _schema(old) == before
     assert not load.failures
     assert crowd.findings() == []
