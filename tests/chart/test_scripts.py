@@ -10,9 +10,8 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -189,26 +188,36 @@ def _canary(port: int, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return _load(AIRFLOW / "canary.py")
 
 
+@contextmanager
+def _airflow_at(port: int, asked: list[str]) -> Iterator[None]:
+    server = HTTPServer(("127.0.0.1", port), _Airflow)
+    server.asked = asked  # type: ignore[attr-defined]
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
 def test_a_canary_waits_for_a_server_that_it_cannot_reach_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new pod's network policy takes a moment to let it out."""
     port = free_port()
     canary = _canary(port, monkeypatch)
-    monkeypatch.setattr(canary, "PAUSE", 0.1)
-    with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(canary.main)
-        time.sleep(0.3)
-        assert not ended.done()
-        server = HTTPServer(("127.0.0.1", port), _Airflow)
-        server.asked = []  # type: ignore[attr-defined]
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            assert ended.result(timeout=20) == 0
-        finally:
-            server.shutdown()
-            serving.join()
-            server.server_close()
-    asked = server.asked  # type: ignore[attr-defined]
+    asked: list[str] = []
+    pauses: list[float] = []
+    with ExitStack() as stack:
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                stack.enter_context(_airflow_at(port, asked))
+
+        monkeypatch.setattr(canary.time, "sleep", pause)
+        assert canary.main() == 0
+    assert pauses == [canary.PAUSE] * 2
     assert asked.count("POST /auth/token") == 1
     assert asked.count("POST /api/v2/dags/canary/dagRuns") == 1
 
@@ -225,7 +234,7 @@ def test_a_canary_says_which_server_it_cannot_reach(monkeypatch: pytest.MonkeyPa
 # -- the other pods of `helm test`
 
 
-def test_every_pod_of_helm_test_waits_for_what_it_cannot_reach_yet() -> None:
+def test_every_pod_of_helm_test_waits_for_what_it_cannot_reach_yet(tmp_path: Path) -> None:
     """The way out of a new pod opens a moment after its start: whoever asks once fails now and then."""
     rendered = [*objects(environment("minikube", "all-on")), *objects(environment("minikube", "ollama"))]
     found = [pod for pod in pods(rendered) if pod.annotations.get("helm.sh/hook") == "test"]
@@ -233,22 +242,27 @@ def test_every_pod_of_helm_test_waits_for_what_it_cannot_reach_yet() -> None:
     assert len(asking) >= 6
     nowhere = f"127.0.0.1:{free_port()}"
     given = {"WORKER_DATABASE_URL": f"postgresql://wo_worker@{nowhere}/workflow", "VLLM_API_KEY": "k"}
+    # a program that waits says so: how long a busy machine takes to start it must not be taken for waiting
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nstock = time.sleep\ntime.sleep = lambda seconds: (print('waits', flush=True), stock(seconds))\n"
+    )
     processes = {
         owner: subprocess.Popen(
             [sys.executable, *(re.sub(r"^http://[^/]+", f"http://{nowhere}", word) for word in command[1:])],
-            env={**os.environ, **given},
-            stdout=subprocess.DEVNULL,
+            env={**os.environ, **given, "PYTHONPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            text=True,
         )
         for owner, command in asking.items()
     }
     try:
-        time.sleep(3)
-        assert [owner for owner, process in processes.items() if process.poll() is not None] == []
+        said = {owner: process.stdout.readline() for owner, process in processes.items() if process.stdout}
     finally:
         for process in processes.values():
             process.kill()
-            process.wait()
+            process.communicate()
+    assert said == dict.fromkeys(asking, "waits\n")
 
 
 # -- roles and databases

@@ -60,9 +60,10 @@ def test_a_migration_that_fails_half_way_leaves_the_old_release_at_work(old: Rel
                 old.upgrade(seconds=45)
             crowd.await_more(2)
     finally:
-        # a failed upgrade's Job is nobody's afterwards: Helm compares with the last release that went well
+        # a failed upgrade's Job is nobody's afterwards: Helm compares with the last release that went well; its pods
+        # go first, or one that just starts would find its way free
         for name in _migrations(old) - jobs:
-            old.kubectl("delete", "job", name, "--wait")
+            old.kubectl("delete", "job", name, "--cascade=foreground", "--wait")
         old.database(f"drop table {_OBSTACLE}")
     assert _schema(old) == before
     assert not load.failures

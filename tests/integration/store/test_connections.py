@@ -62,15 +62,21 @@ async def test_a_connection_that_the_server_has_ended_is_not_given_out(single, d
 async def test_a_connection_whose_use_was_cancelled_is_not_given_out(single, database):
     first = await pid_of(single)
     asking = asyncio.create_task(value(single, "select pg_sleep(60)"))
-    await asyncio.sleep(0.1)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert await pid_of(single) != first
     async with await connect(database.worker) as other:
-        async with asyncio.timeout(5):  # nothing of it runs on, nor holds a lock
-            while await (await other.execute("select 1 from pg_stat_activity where pid = %s", (first,))).fetchone():
-                await asyncio.sleep(0.01)
+        await until_it_waits_for(other, first, "PgSleep")
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert await pid_of(single) != first
+        await until_it_waits_for(other, first, "its end")  # nothing of it runs on, nor holds a lock
+
+
+async def until_it_waits_for(other, pid, event):
+    """By PostgreSQL's word; a session that is no more waits for "its end"."""
+    asked = "select coalesce(max(coalesce(wait_event, '')), 'its end') as event from pg_stat_activity where pid = %s"
+    async with asyncio.timeout(10):
+        while (await (await other.execute(asked, (pid,))).fetchone())["event"] != event:
+            await asyncio.sleep(0.01)
 
 
 async def test_every_session_has_our_time_zone_and_says_whose_it_is(single):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 
 import psycopg
 import pytest
@@ -12,8 +13,6 @@ from tests.integration.store.scene import connect
 from workflow_orchestration.domain.errors import LeaseLost
 from workflow_orchestration.store import log, work
 from workflow_orchestration.store.db import retrying, transaction
-
-WAITS = 0.25  # seconds: longer than any of these statements takes when nothing blocks it
 
 
 @contextlib.asynccontextmanager
@@ -24,13 +23,22 @@ async def holding_fence(database, item):
         yield
 
 
-async def is_blocked(awaitable) -> bool:
+#: Sessions that stand before another's lock, by PostgreSQL's word.
+_WAITING = (
+    "select 1 from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0"
+)
+
+
+async def is_blocked(scene, awaitable) -> bool:
+    """Whether it comes to wait for another session's lock, however long a busy machine takes until then."""
     task = asyncio.ensure_future(awaitable)
-    done, _ = await asyncio.wait([task], timeout=WAITS)
-    if not done:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    return not done
+    while not (blocked := bool(await scene.sql(_WAITING))) and not task.done():
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    while await scene.sql(_WAITING):
+        await asyncio.sleep(0.01)
+    return blocked
 
 
 async def in_transaction(pool, function, *args, **kwargs):
@@ -204,10 +212,11 @@ async def test_the_fence_refuses_an_item_that_is_not_running_even_at_its_own_epo
 async def test_finish_and_release_wait_for_an_open_fenced_write(scene, database):
     opened = await scene.open()
     item = await scene.claimed(opened.run)
+    release = functools.partial(work.release, charge=False)
     async with holding_fence(database, item):
-        assert await is_blocked(in_transaction(scene.pool, work.lock, opened.run, item["epoch"]))
-        assert await is_blocked(in_transaction(scene.pool, work.release, opened.run, item["epoch"], charge=False))
-    assert not await is_blocked(in_transaction(scene.pool, work.release, opened.run, item["epoch"], charge=False))
+        for end in (work.lock, release):
+            assert await is_blocked(scene, in_transaction(scene.pool, end, opened.run, item["epoch"]))
+    assert not await is_blocked(scene, in_transaction(scene.pool, release, opened.run, item["epoch"]))
 
 
 # -- finish and release -------------------------------------------------------------------------------------

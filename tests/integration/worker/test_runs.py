@@ -323,7 +323,7 @@ async def test_a_node_starts_only_when_the_step_before_it_is_stored(scene, opene
     stock, steps = FencedSaver.aput, []
 
     async def slow(*args, **kwargs):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)
         return await stock(*args, **kwargs)
 
     async def look(node):
