@@ -24,21 +24,30 @@ async def _sql(pool, statement, **params):
         return await rows(conn, statement, params)
 
 
-@pytest.mark.parametrize("name", ["node act", "checkpoint aput", "runs run", "deliver _send"])
+@pytest.mark.parametrize(
+    "name", ["node act", "checkpoint aput", "runs run", "deliver _send"], ids=lambda name: name.replace(" ", "-")
+)
 async def test_a_worker_frozen_past_its_lease_writes_nothing_when_it_wakes(stage, pool, name):
     stage.workers.start(Kill(0, "before", signal.SIGSTOP, name))
     frozen = stage.workers.processes[-1]
+    running = "select id, epoch from work_items where status = 'running'"
 
     async def replace_the_frozen_worker():
         while _state(frozen.pid) != "T":
             await asyncio.sleep(0.02)
+        held = {(row["id"], row["epoch"]) for row in await _sql(pool, running)}
+        assert held
         stage.workers.start()
-        await asyncio.sleep(3)  # three leases: the second worker has long taken over
+        # what it holds is taken over while it is frozen: its lease and the server's time-out are six seconds together
+        async with asyncio.timeout(40):
+            while held & {(row["id"], row["epoch"]) for row in await _sql(pool, running)}:
+                await asyncio.sleep(0.1)
         os.kill(frozen.pid, signal.SIGCONT)
 
-    helper = asyncio.create_task(replace_the_frozen_worker())
-    ending = await story.Player(pool, stage.workers).play(stage.outbox)
-    await helper
+    async with asyncio.TaskGroup() as group:
+        group.create_task(replace_the_frozen_worker())
+        playing = group.create_task(story.Player(pool, stage.workers).play(stage.outbox))
+    ending = playing.result()
     await asyncio.sleep(1)
     assert [(step, state) for step, state, _ in ending.effects] == [("cancel", "delivered"), ("replace", "delivered")]
     assert len(story._files(stage.outbox)) == 2
