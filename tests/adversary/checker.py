@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from tests.adversary.cases import KINDS, Case
@@ -83,14 +84,22 @@ def _bare(text: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", text.upper())
 
 
+def _numbers(text: str) -> set[Decimal]:
+    """By value: 2000000, in a message is the 2000000.00 of an agent. A comma is SWIFT's decimal point."""
+    return {Decimal(found.replace(",", ".").rstrip(".")) for found in re.findall(r"\d+(?:[.,]\d*)?", text)}
+
+
 def _grounded(seen: CaseSeen) -> Iterator[str]:
     """Whatever has a figure in it was in the message, in the book, or in what code computed."""
     computed = json.dumps([seen.view["findings"].get("assessment"), seen.view["diff"], seen.view["id"]])
     looked_up = json.dumps([said["evidence"] for said in seen.commentaries()] + [a["evidence"] for a in seen.approvals])
-    known = _bare(f"MT548 {seen.case.known()} {computed} {looked_up}")
+    everything = f"MT548 {seen.case.known()} {computed} {looked_up}"
+    known, numbers = _bare(everything), _numbers(everything)
     for text, _ in texts(seen):
-        for fact in _FACT.findall(text):
-            if _bare(fact.strip(".,;:'")) not in known:
+        for fact in (found.strip(".,;:'") for found in _FACT.findall(text)):
+            # thousands are not read, so that 1,000 is no 1: as text it must be there
+            plain = re.fullmatch(r"\d+(?:\.\d+)?", fact)
+            if _bare(fact) not in known and not (plain and Decimal(fact) in numbers):
                 yield f"{fact!r} is nobody's but the model's: {text[:120]!r}"
 
 

@@ -58,6 +58,15 @@ def test_a_sound_case_has_no_breach() -> None:
     assert judge(seen()) == []
 
 
+def test_a_number_is_known_by_its_value_in_whatever_form_it_was_stated() -> None:
+    """Case 1234 of a proof: 2000000, is on file and 2000000.00 was said."""
+    stated = Case(1234)
+    assert "FAMT/2000000,\r" in stated.message
+    for said_of_it, rules in (("2000000.00.", set()), ("2000000.01.", {"V10"})):
+        found = judge(seen(stated, **with_commentary(**text(f"The amount is {said_of_it}"))))
+        assert {breach.rule for breach in found} == rules, said_of_it
+
+
 BREACHES: list[tuple[str, CaseSeen]] = [
     ("V10", seen(**with_commentary(**text("They state EUR 123456,05")))),
     ("V10", seen(**with_commentary(**text("Pay to GB29NWBK60161331926819")))),
