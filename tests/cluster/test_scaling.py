@@ -25,7 +25,7 @@ def test_pods_are_added_under_load_and_taken_away_after_it(release: Release, url
     release.kubectl("patch", "hpa", f"{release.name}-api", "--type=merge", "-p", _SHORT)
     until(lambda: _has_metrics(release), "CPU of the API's pods", seconds=90)
     # starting costs CPU too, which the autoscaler takes for load
-    until(lambda: len(release.pods("api")) == 2, "two API pods at rest", seconds=180, pause=2)
+    _at_rest(release)
     began = time.monotonic()
     with Stream(url, _reader(), clients=12, pause=0.0) as load:
         release.await_ready("api", 3, seconds=150)
@@ -34,8 +34,13 @@ def test_pods_are_added_under_load_and_taken_away_after_it(release: Release, url
     report.note(f"HPA 2 -> 3 ready after {grown:.0f} s at {rate:.0f} requests/s; failures {load.failures or 'none'}")
     assert not load.failures
     ended = time.monotonic()
-    until(lambda: len(release.pods("api")) == 2, "two API pods again", seconds=240, pause=2)
+    _at_rest(release, seconds=240)
     report.note(f"HPA back to 2 after {time.monotonic() - ended:.0f} s")
+
+
+def _at_rest(release: Release, *, seconds: float = 180) -> None:
+    """The autoscaler has come back to its least, and takes nothing away any more."""
+    until(lambda: len(release.pods("api")) == 2, "two API pods at rest", seconds=seconds, pause=2)
 
 
 def _has_metrics(release: Release) -> bool:
@@ -86,7 +91,7 @@ def _evict(release: Release, name: str) -> str:
 
 def test_pods_are_unready_and_not_restarted_while_the_database_is_away(release: Release) -> None:
     # a pod that the autoscaler takes away meanwhile would be missed as if it had been restarted
-    until(lambda: len(release.pods("api")) == 2, "two API pods at rest", seconds=180, pause=2)
+    _at_rest(release)
     before = restarts(release.pods("api") + release.pods("worker"))
     release.kubectl("scale", f"statefulset/{release.name}-checkpoints", "--replicas=0")
     try:

@@ -370,7 +370,7 @@ async def test_no_more_questions_are_out_at_once_than_the_bound(server):
 
 async def test_waiting_for_a_slot_costs_nothing_of_the_deadline(server):
     server.script("row", Say(after=0.5))
-    async with Gateway(config(server, at_once=1, deadline=2)) as gateway:
+    async with Gateway(config(server, at_once=1, deadline=1.5)) as gateway:
         results = await gateway.ask_many([question("row") for _ in range(5)], at_once=5)
     assert [type(r).__name__ for r in results] == ["Answer"] * 5
 

@@ -74,7 +74,7 @@ async def test_a_connection_whose_use_was_cancelled_is_not_given_out(single, dat
 async def until_it_waits_for(other, pid, event):
     """By PostgreSQL's word; a session that is no more waits for "its end"."""
     asked = "select coalesce(max(coalesce(wait_event, '')), 'its end') as event from pg_stat_activity where pid = %s"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(5):
         while (await (await other.execute(asked, (pid,))).fetchone())["event"] != event:
             await asyncio.sleep(0.01)
 
