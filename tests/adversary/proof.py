@@ -40,18 +40,33 @@ FOLDER = ROOT / ".state" / "proof"
 REPORT = ROOT / "docs" / "reports" / "proof.md"
 #: Below these the proof proves nothing: cases that people were asked about on an agent's pick, and refusals a rule.
 SHARE_BY_AGENT, REFUSALS = 0.3, 100
-#: Of one worker, at a real server on a CPU: more only wait there until their time is up.
-_REAL_AT_ONCE = 4
 RULES = ("V10", "CITED", "V11", "V15", "HANDOFF", "CAUSE", "SLOTS", "HOPS")
 _FULL = 3000
 _BATCH = 250
 #: Breaches told of each batch.
 _SHOWN = 100
-#: Seconds until a case that does not move is judged as it stands. A real server on a CPU writes thirty answers a case,
-#: for two dozen cases side by side.
-_PATIENCE, _REAL_PATIENCE = 180.0, 900.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is asked of a model at a time, and how long its answers are waited for."""
+
+    workers: int = 2
+    #: Cases side by side.
+    cases: int = 24
+    #: Seconds until a case that does not move is judged as it stands.
+    patience: float = 180.0
+    #: Settings of the platform's processes.
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+#: A real server on a CPU writes thirty answers a case; more questions than this only wait there until their time is up.
+_REAL = Pace(patience=900.0, settings={"llm_concurrency": 4})
+#: Ollama reads some 500 tokens of a prompt a second there, one question after the other: up to half a minute each.
+_OLLAMA = Pace(1, 2, 900.0, {"llm_concurrency": 1, "llm_timeout_seconds": 120.0, "llm_deadline_seconds": 300.0,
+                             "run_timeout_seconds": 900.0})  # fmt: skip
 #: Real servers that this machine can start, each with the chart's own flags, on the tiny model of random numbers.
-_SERVERS = {"vllm": vllm, "ollama": ollama}
+_SERVERS = {"vllm": (vllm, _REAL), "ollama": (ollama, _OLLAMA)}
 
 
 @dataclass(frozen=True)
@@ -66,15 +81,19 @@ class Real:
     base_url: str
     model: str
     key: str = ""
+    pace: Pace = _REAL
 
 
 @dataclass(frozen=True)
 class Order:
     cases: int
     seed: int
-    workers: int
     #: None: the adversary.
     real: Real | None = None
+
+    @property
+    def pace(self) -> Pace:
+        return self.real.pace if self.real else Pace()
 
     def again(self) -> str:
         if self.real is None:
@@ -123,8 +142,8 @@ async def site(order: Order, folder: Path) -> AsyncIterator[tuple[Api, str, list
     with server.copy_of(await asyncio.to_thread(server.migrated, _template())) as name:
         port = free_port()
         model_at = order.real or Real(ADVERSARY, "", "", f"http://127.0.0.1:{port}/v1", MODEL)
-        children = [_child(model_at, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n)
-                    for kind, count in (("api", 1), ("worker", order.workers)) for n in range(count)]  # fmt: skip
+        children = [_child(order, model_at, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n)
+                    for kind, count in (("api", 1), ("worker", order.pace.workers)) for n in range(count)]  # fmt: skip
         model = context().Process(target=adversary, args=(order.seed, port), daemon=True)
         if order.real is None:
             model.start()
@@ -148,13 +167,12 @@ def _template() -> str:
     return f"proof_{names[-1].removesuffix('.sql')}"
 
 
-def _child(model: Real, url: str, folder: Path, kind: str, n: int) -> Child:
+def _child(order: Order, model: Real, url: str, folder: Path, kind: str, n: int) -> Child:
     chosen: dict[str, Any] = settings(folder, kind, url, f"file:{folder / 'outbox'}")
     chosen.pop("kind")
     chosen |= {"llm_base_url": model.base_url, "llm_model": model.model, "llm_breaker_seconds": 1.0,
-               "lease_seconds": 10.0, "heartbeat_seconds": 3.0, "llm_desk_tokens_per_day": 0}  # fmt: skip
-    if model.name != ADVERSARY:
-        chosen["llm_concurrency"] = _REAL_AT_ONCE
+               "lease_seconds": 10.0, "heartbeat_seconds": 3.0, "llm_desk_tokens_per_day": 0,
+               **order.pace.settings}  # fmt: skip
     if model.key:
         chosen["llm_api_key"] = model.key
     return Child(kind, n, chosen, folder)
@@ -180,11 +198,11 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
             known = len(result.tally.breaches)
             await playing.load(api, cases)
             outbox = folder / "run" / "outbox"
-            patience = _REAL_PATIENCE if order.real else _PATIENCE
-            await _while_all_run(
-                children,
-                playing.play(api, cases, outbox, seed=order.seed, at_once=24, patience=patience, tally=result.tally),
+            pace, seed, tally = order.pace, order.seed, result.tally
+            playing_all = playing.play(
+                api, cases, outbox, seed=seed, at_once=pace.cases, patience=pace.patience, tally=tally
             )
+            await _while_all_run(children, playing_all)
             done = result.tally
             for breach in done.breaches[known : known + _SHOWN]:
                 print(f"  BREACH {breach}")
@@ -201,11 +219,11 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
 def _real(asked: argparse.Namespace) -> Iterator[Real | None]:
     """The model to ask, its server started where that is one of ours; None is the adversary."""
     if asked.real:
-        server = _SERVERS[asked.real].server
-        with tempfile.TemporaryDirectory(prefix="proof-") as folder, server(Path(folder)).running() as found:
-            what = f"{asked.real} {_SERVERS[asked.real].VERSION} on a CPU, the tiny model of random numbers (ci/models)"
+        server, pace = _SERVERS[asked.real]
+        with tempfile.TemporaryDirectory(prefix="proof-") as folder, server.server(Path(folder)).running() as found:
+            what = f"{asked.real} {server.VERSION} on a CPU, the tiny model of random numbers (ci/models)"
             words = f"--real {asked.real}"
-            yield Real(f"A real server: {asked.real}", what, words, found.base_url, found.model, found.key)
+            yield Real(f"A real server: {asked.real}", what, words, found.base_url, found.model, found.key, pace)
     elif asked.llm_base_url:
         words = f"--llm-base-url {asked.llm_base_url} --llm-model {asked.llm_model}"
         name = f"A real server: {asked.llm_model}"
@@ -218,7 +236,6 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="make proof", description=__doc__)
     parser.add_argument("--cases", type=int, default=_FULL)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--real", choices=_SERVERS, help="start this server and ask it; default: the adversary")
     parser.add_argument("--llm-base-url", help="a running real model's address, with /v1")
     parser.add_argument("--llm-model", default=MODEL)
@@ -227,7 +244,7 @@ def main(argv: Sequence[str]) -> int:
     # a time limit ends this with SIGTERM, which would leave a model's server behind: let it be as Ctrl-C is
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _real(asked) as real:
-        result = asyncio.run(prove(Order(asked.cases, asked.seed, asked.workers, real)))
+        result = asyncio.run(prove(Order(asked.cases, asked.seed, real)))
     for want in result.wants():
         print(f"  PROVES NOTHING: {want}")
     asked.report.parent.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ def _facts(result: Result) -> dict[str, Any]:
         "machine": f"{os.cpu_count()} cores, {platform.platform()}",
         "versions": f"Python {platform.python_version()}, langgraph {version('langgraph')}, "
         f"langchain-openai {version('langchain-openai')}",
-        "processes": f"1 api, {order.workers} workers, PostgreSQL with fsync, 24 cases at once",
+        "processes": f"1 api, workers: {order.pace.workers}, PostgreSQL with fsync, {order.pace.cases} cases at once",
     }
 
 

@@ -10,7 +10,7 @@ OLLAMA = Real("A real server: ollama", "ollama on a CPU", "--real ollama", "http
 
 
 def result(cases: int, real: Real | None = None) -> Result:
-    return Result(Order(cases, 7, 2, real), Tally(cases=cases))
+    return Result(Order(cases, 7, real), Tally(cases=cases))
 
 
 def test_a_run_replaces_the_section_of_its_own_model_and_keeps_the_others() -> None:
