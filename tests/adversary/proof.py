@@ -63,8 +63,7 @@ class Pace:
 #: A real server on a CPU writes thirty answers a case; more questions than this only wait there until their time is up.
 _REAL = Pace(patience=900.0, settings={"llm_concurrency": 4})
 #: Ollama reads some 500 tokens of a prompt a second there, one question after the other: up to half a minute each.
-_OLLAMA = Pace(1, 2, 900.0, {"llm_concurrency": 1, "llm_timeout_seconds": 120.0, "llm_deadline_seconds": 300.0,
-                             "run_timeout_seconds": 900.0})  # fmt: skip
+_OLLAMA = Pace(1, 2, 900.0, {"llm_concurrency": 1, "llm_timeout_seconds": 60.0, "llm_deadline_seconds": 90.0})
 #: Real servers that this machine can start, each with the chart's own flags, on the tiny model of random numbers.
 _SERVERS = {"vllm": (vllm, _REAL), "ollama": (ollama, _OLLAMA)}
 

@@ -38,7 +38,10 @@ _TAIL = f"""## {_LIMITS}
 
 That a model is any good: the adversary's honest answers are valid and mean nothing, and the real servers' tiny model
 writes random text. Number words of other languages than English are not read as numbers, and a BIC in small letters is
-read as a word: neither can become a parameter, since no parameter is a model's."""
+read as a word: neither can become a parameter, since no parameter is a model's.
+
+Ollama's cases are few: it reads some 500 tokens of a prompt a second on this machine, one question after the other, so
+that a case takes two minutes; what its time does not reach goes to people with code's findings."""
 ADVERSARY = "The adversary"
 
 
