@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -145,6 +146,8 @@ def main(now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> int:
     parser.add_argument("--model", default="", help="a folder of weights: measures on the GPU")
     parser.add_argument("--price", default="", help="a name of prices.toml; cpu, or a10g on a GPU, by default")
     asked = parser.parse_args()
+    # a time limit ends this with SIGTERM, which would leave a model's server behind: let it be as Ctrl-C is
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config, machine, findings = read(), Machine.of(asked.model), Findings()
     began, load_before = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-llm-") as folder:
