@@ -63,7 +63,8 @@ class Pace:
 #: A real server on a CPU writes thirty answers a case; more questions than this only wait there until their time is up.
 _REAL = Pace(patience=900.0, settings={"llm_concurrency": 4})
 #: Ollama reads some 500 tokens of a prompt a second there, one question after the other: up to half a minute each.
-_OLLAMA = Pace(1, 2, 900.0, {"llm_concurrency": 1, "llm_timeout_seconds": 60.0, "llm_deadline_seconds": 90.0})
+_OLLAMA = Pace(workers=1, cases=2, patience=900.0, settings={
+    "llm_concurrency": 1, "llm_timeout_seconds": 60.0, "llm_deadline_seconds": 90.0})  # fmt: skip
 #: Real servers that this machine can start, each with the chart's own flags, on the tiny model of random numbers.
 _SERVERS = {"vllm": (vllm, _REAL), "ollama": (ollama, _OLLAMA)}
 
@@ -140,8 +141,8 @@ async def site(order: Order, folder: Path) -> AsyncIterator[tuple[Api, str, list
     server = await asyncio.to_thread(Server, folder / "postgres")
     with server.copy_of(await asyncio.to_thread(server.migrated, _template())) as name:
         port = free_port()
-        model_at = order.real or Real(ADVERSARY, "", "", f"http://127.0.0.1:{port}/v1", MODEL)
-        children = [_child(order, model_at, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n)
+        model_at = order.real or Real(ADVERSARY, "", "", f"http://127.0.0.1:{port}/v1", MODEL, pace=order.pace)
+        children = [_child(model_at, server.url(API if kind == "api" else WORKER, name), folder / "run", kind, n)
                     for kind, count in (("api", 1), ("worker", order.pace.workers)) for n in range(count)]  # fmt: skip
         model = context().Process(target=adversary, args=(order.seed, port), daemon=True)
         if order.real is None:
@@ -166,12 +167,12 @@ def _template() -> str:
     return f"proof_{names[-1].removesuffix('.sql')}"
 
 
-def _child(order: Order, model: Real, url: str, folder: Path, kind: str, n: int) -> Child:
+def _child(model: Real, url: str, folder: Path, kind: str, n: int) -> Child:
     chosen: dict[str, Any] = settings(folder, kind, url, f"file:{folder / 'outbox'}")
     chosen.pop("kind")
     chosen |= {"llm_base_url": model.base_url, "llm_model": model.model, "llm_breaker_seconds": 1.0,
                "lease_seconds": 10.0, "heartbeat_seconds": 3.0, "llm_desk_tokens_per_day": 0,
-               **order.pace.settings}  # fmt: skip
+               **model.pace.settings}  # fmt: skip
     if model.key:
         chosen["llm_api_key"] = model.key
     return Child(kind, n, chosen, folder)
@@ -197,11 +198,13 @@ async def prove(order: Order, folder: Path = FOLDER) -> Result:
             known = len(result.tally.breaches)
             await playing.load(api, cases)
             outbox = folder / "run" / "outbox"
-            pace, seed, tally = order.pace, order.seed, result.tally
-            playing_all = playing.play(
-                api, cases, outbox, seed=seed, at_once=pace.cases, patience=pace.patience, tally=tally
+            pace = order.pace
+            await _while_all_run(
+                children,
+                playing.play(
+                    api, cases, outbox, seed=order.seed, at_once=pace.cases, patience=pace.patience, tally=result.tally
+                ),
             )
-            await _while_all_run(children, playing_all)
             done = result.tally
             for breach in done.breaches[known : known + _SHOWN]:
                 print(f"  BREACH {breach}")
